@@ -1,0 +1,22 @@
+"""The Celery app and the whole timetable."""
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("saphena")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# One place for what runs when; times are UTC.
+app.conf.beat_schedule = {
+    "plan and send recalls": {"task": "registry.recall.tasks.tick", "schedule": crontab()},
+    "fail builds whose worker died": {
+        "task": "registry.exports.tasks.sweep_builds",
+        "schedule": crontab(),
+        "options": {"queue": "celery"},
+    },
+}

@@ -1,0 +1,39 @@
+"""Filters every page needs."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from registry.core.dates import show_date, show_partial_date
+from registry.core.forms import show_value
+
+register = template.Library()
+
+
+@register.filter
+def day(value: date | datetime | str | None) -> str:
+    """A date with a letter month; a partial date with what is unknown said."""
+    if not value:
+        return ""
+    if isinstance(value, str):
+        return show_partial_date(value)
+    if isinstance(value, datetime):
+        value = timezone.localtime(value).date()
+    return show_date(value)
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """A moment in the page's time zone, with the zone named."""
+    if not value:
+        return ""
+    local = timezone.localtime(value)
+    return f"{show_date(local.date())}, {local:%H:%M} {local.tzname()}"
+
+
+@register.filter
+def in_words(record: Any, name: str) -> str:
+    """An item of a record in words, with its unit or absence code."""
+    return show_value(record._meta.get_field(name).item, getattr(record, name), record, name)

@@ -1,0 +1,87 @@
+"""VCSS, the Venous Clinical Severity Score as revised in 2010: ten scores from 0 to 3."""
+
+from django.db.models import F, SmallIntegerField
+
+from registry.core.dictionary import Kind, derived, score
+from registry.visits.crf import LimbCrf, crf
+
+AREA = ("none or focal", "around the malleoli", "lower third of the calf", "wider")
+
+
+@crf("VCSS")
+class Vcss(LimbCrf):
+    pain = score(
+        "Pain or discomfort",
+        [
+            "none",
+            "occasional, restricting nothing",
+            "daily, interfering with activity but not preventing it",
+            "daily, limiting most activity",
+        ],
+        required=True,
+    )
+    varicose_veins = score(
+        "Varicose veins (3 mm or more, standing)",
+        ["none", "few, scattered; includes corona", "calf or thigh", "calf and thigh"],
+        required=True,
+    )
+    oedema = score(
+        "Oedema of venous origin",
+        ["none", "foot and ankle", "above the ankle, below the knee", "knee and above"],
+        required=True,
+    )
+    pigmentation = score("Pigmentation", AREA, required=True)
+    inflammation = score("Inflammation", ["none", *AREA[1:]], required=True)
+    induration = score(
+        "Induration (includes lipodermatosclerosis and white atrophy)",
+        ["none", *AREA[1:]],
+        required=True,
+    )
+    active_ulcers = score("Active ulcers", ["none", "one", "two", "three or more"], required=True)
+    ulcer_duration = score(
+        "Longest active ulcer, duration",
+        ["no ulcer", "under 3 months", "3 months to 1 year", "over 1 year, unhealed"],
+        required=True,
+    )
+    ulcer_size = score(
+        "Largest active ulcer, diameter",
+        ["no ulcer", "under 2 cm", "2 to 6 cm", "over 6 cm"],
+        required=True,
+    )
+    compression = score(
+        "Compression",
+        ["not used", "intermittent", "most days", "full compliance"],
+        required=True,
+    )
+    total = derived(
+        "Total",
+        F("pain")
+        + F("varicose_veins")
+        + F("oedema")
+        + F("pigmentation")
+        + F("inflammation")
+        + F("induration")
+        + F("active_ulcers")
+        + F("ulcer_duration")
+        + F("ulcer_size")
+        + F("compression"),
+        SmallIntegerField(null=True),
+        kind=Kind.SCORE,
+        possible=(0, 30),
+    )
+    # Compression scores more with better care, hence a total without it.
+    total_without_compression = derived(
+        "Total without compression",
+        F("pain")
+        + F("varicose_veins")
+        + F("oedema")
+        + F("pigmentation")
+        + F("inflammation")
+        + F("induration")
+        + F("active_ulcers")
+        + F("ulcer_duration")
+        + F("ulcer_size"),
+        SmallIntegerField(null=True),
+        kind=Kind.SCORE,
+        possible=(0, 27),
+    )

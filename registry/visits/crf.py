@@ -1,0 +1,119 @@
+"""What a form is: the ``@crf`` decorator and the three bases of clinical records.
+
+Higher rooms declare their forms with these and thereby register them; the visit plan names them
+by code, and ``visits.actions.refresh_forms`` writes an entry for each place a form applies to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.utils.translation import gettext
+
+from registry.access.models import SiteRecord
+from registry.core import dictionary as d
+from registry.core.dictionary import Item, declared, items_of, kept
+from registry.core.findings import Finding
+
+if TYPE_CHECKING:
+    from .models import Visit
+
+Place = tuple[str, str]  # leg, occurrence
+
+
+@dataclass(frozen=True)
+class FormKind:
+    """A registered form."""
+
+    code: str
+    text: str
+    model: type[Crf]
+
+    @property
+    def label(self) -> str:
+        return gettext(self.text)
+
+    def items(self, sections: tuple[str, ...] = ()) -> dict[str, Item]:
+        """The form's items; with ``sections``, those of these sections and the common ones."""
+        return {
+            name: item
+            for name, item in items_of(self.model).items()
+            if not sections or not item.section or item.section in sections
+        }
+
+
+FORMS: dict[str, FormKind] = {}
+
+
+def crf(label: str, *, code: str = "") -> Callable[[type[Crf]], Any]:
+    """Declare a clinical record as a form of the protocol and register it under ``code``."""
+
+    def register(model: type[Crf]) -> type[Crf]:
+        form = code or model.__name__.lower()
+        declared(form, label)(model)
+        FORMS[form] = FormKind(form, label, model)
+        return model
+
+    return register
+
+
+class Crf(SiteRecord):
+    """A clinical record saved under a form entry."""
+
+    site_from = "entry"
+
+    entry = kept(
+        models.OneToOneField("visits.FormEntry", models.PROTECT, related_name="+"), "withhold"
+    )
+    absent = kept(models.JSONField(default=dict, blank=True), "release", "Absence codes")
+    confirmed = kept(models.JSONField(default=dict, blank=True), "withhold")
+    done_on = d.date("Done on", required=True, absence=False)
+    examiner = d.text("Examiner", privacy="group", absence=False)
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def places(cls, visit: Visit) -> Iterable[Place]:
+        """The legs or occurrences for which the form is asked at ``visit``; none: not asked."""
+        raise NotImplementedError
+
+    def cross_checks(self) -> Iterable[Finding]:
+        """Findings that need several items, or the record's neighbours."""
+        return ()
+
+
+class VisitCrf(Crf):
+    """Filled once a visit."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def places(cls, visit: Visit) -> Iterable[Place]:
+        return [("", "")]
+
+
+class LimbCrf(Crf):
+    """Filled once a visit for each leg; the participant's right leg stands first."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def places(cls, visit: Visit) -> Iterable[Place]:
+        return [("right", ""), ("left", "")]
+
+
+class LogCrf(Crf):
+    """Filled any number of times a participant: each row is an occurrence of its own."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def places(cls, visit: Visit) -> Iterable[Place]:
+        return []

@@ -1,0 +1,92 @@
+"""The visit plan as data, one version of the protocol after another.
+
+Source: the protocol's visit plan. Days count from enrolment (day 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A form asked at a visit; with ``sections``, only those of its items."""
+
+    form: str
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedVisit:
+    """A visit of the plan: its target day, its window around it, and its forms in order."""
+
+    code: str
+    text: str
+    day: int
+    before: int
+    after: int
+    forms: tuple[Asked, ...]
+    arms: tuple[str, ...] = ("cvi", "other_calcinosis")
+
+    @property
+    def label(self) -> str:
+        return gettext(self.text)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One protocol version."""
+
+    version: str
+    visits: tuple[PlannedVisit, ...]
+
+    def visit(self, code: str) -> PlannedVisit:
+        """The plan's entry for a visit code; unscheduled visits carry a number (``UNS-2``)."""
+        stem = code.partition("-")[0]
+        return next(visit for visit in self.visits if visit.code == stem)
+
+    def for_arm(self, arm: str) -> list[PlannedVisit]:
+        """The visits planned at enrolment for an arm."""
+        return [visit for visit in self.visits if arm in visit.arms]
+
+    def forms(self, code: str, arm: str) -> tuple[Asked, ...]:
+        """The forms asked at a visit of a participant of ``arm``."""
+        left_out = NOT_ASKED_OF.get(arm, frozenset())
+        return tuple(asked for asked in self.visit(code).forms if asked.form not in left_out)
+
+
+# Controls come at BL, M24 and M60 without these.
+NOT_ASKED_OF: Mapping[str, frozenset[str]] = {"control": frozenset({"ulcers", "vcss"})}
+EVERY_ARM = ("cvi", "other_calcinosis", "control")
+
+FULL = (
+    Asked("leg_check"),
+    Asked("ceap"),
+    Asked("vcss"),
+    Asked("laboratory"),
+    Asked("xray"),
+    Asked("ulcers"),
+)
+SHORT = (Asked("leg_check"), Asked("ceap", ("clinical",)), Asked("vcss"), Asked("ulcers"))
+
+PLAN_1_0 = Plan(
+    "1.0",
+    (
+        PlannedVisit("BL", "Baseline", 0, 0, 14, FULL, EVERY_ARM),
+        PlannedVisit("M03", "3 months", 91, 21, 21, SHORT),
+        PlannedVisit("M06", "6 months", 182, 28, 28, SHORT),
+        PlannedVisit("M12", "12 months", 365, 42, 42, FULL),
+        PlannedVisit("M18", "18 months", 548, 42, 42, SHORT),
+        PlannedVisit("M24", "24 months", 730, 56, 56, FULL, EVERY_ARM),
+        PlannedVisit("M36", "36 months", 1095, 56, 56, FULL),
+        PlannedVisit("M48", "48 months", 1461, 56, 56, FULL),
+        PlannedVisit("M60", "60 months", 1826, 56, 56, FULL, EVERY_ARM),
+        PlannedVisit("UNS", "Unscheduled", 0, 0, 0, FULL, ()),
+    ),
+)
+
+PLANS: Mapping[str, Plan] = {plan.version: plan for plan in (PLAN_1_0,)}
+CURRENT = PLAN_1_0

@@ -1,0 +1,146 @@
+"""One builder per noun, through the same actions that the pages use.
+
+Builders open the scope of ``by`` themselves; what is not said gets a plausible value.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+from registry.access.models import Site, User
+from registry.access.scope import user_scope
+from registry.participants import actions as participants
+from registry.participants.models import Consent, ConsentVersion, Participant, Screening
+from registry.participants.vault import Person
+from registry.visits import actions as visits
+from registry.visits.crf import Crf
+from registry.visits.models import Visit
+
+_numbers = count(1)
+
+
+def site_of(by: User) -> Site:
+    return by.memberships.get(site__isnull=False).site
+
+
+def screening(by: User, **values: Any) -> Screening:
+    site = site_of(by)
+    values = {
+        "screened_on": site.today - timedelta(days=400),
+        "adult": True,
+        "arm": "cvi",
+        "cvi_diagnosed": True if values.get("arm", "cvi") == "cvi" else None,
+        "venous_status": "present",
+        "able_to_consent": True,
+        "pregnant": False,
+    } | values
+    with user_scope(by):
+        return participants.screen_person(by=by, site=site, values=values)
+
+
+def consent(by: User, screening: Screening, **values: Any) -> Consent:
+    values = {
+        "signed_on": screening.screened_on,
+        "allows_images": True,
+        "allows_sharing": True,
+        "allows_contact": True,
+    } | values
+    with user_scope(by):
+        version = ConsentVersion.objects.filter(site=screening.site).first()
+        assert version
+        return participants.take_consent(by=by, screening=screening, version=version, values=values)
+
+
+def person(**values: Any) -> Person:
+    values = {
+        "family_name": f"Family{next(_numbers)}",
+        "given_name": "Given",
+        "birth_date": date(1955, 6, 1),
+    } | values
+    return Person(**values)
+
+
+def participant(by: User, *, enrolled_on: date | None = None, **values: Any) -> Participant:
+    """A participant enrolled at the site of ``by``, with visits planned."""
+    screened = screening(
+        by,
+        arm=values.pop("arm", "cvi"),
+        **({"screened_on": enrolled_on} if enrolled_on else {}),
+    )
+    consent(by, screened, **values.pop("consent", {}))
+    who = values.pop("person", None) or person()
+    values = {
+        "sex": "female",
+        "enrolled_on": enrolled_on or screened.screened_on,
+        "onset_year": 2010 if screened.arm == "cvi" else None,
+        "onset_month": None,
+        "recruited_in": ["dermatology"],
+    } | values
+    with user_scope(by):
+        return visits.enrol_and_plan(by=by, screening=screened, person=who, values=values)
+
+
+def attended(by: User, participant: Participant, code: str = "BL", on: date | None = None) -> Visit:
+    """The participant's visit ``code``, attended on its target day or on ``on``."""
+    with user_scope(by):
+        visit = Visit.objects.select_related("participant__site").get(
+            participant=participant, code=code
+        )
+        visits.attend_visit(by=by, visit=visit, on=on or visit.target_on)
+        return visit
+
+
+FILLED: dict[str, dict[str, Any]] = {
+    "leg_check": {"leg_status": "present", "any_open_ulcer": False},
+    "ceap": {
+        "ceap_version": "2020",
+        "clinical": "C4a",
+        "symptomatic": True,
+        "etiology": ["Ep"],
+        "anatomy": ["As", "GSVa"],
+        "pathophysiology": "Pr",
+        "investigation_level": "LII",
+    },
+    "vcss": dict.fromkeys(
+        ["pain", "varicose_veins", "oedema", "pigmentation", "inflammation", "induration", "active_ulcers", "ulcer_duration", "ulcer_size", "compression"],
+        0,
+    ),
+    "laboratory": {},
+    "xray": {
+        "performed": True,
+        "purpose": "study",
+        "pregnancy_excluded": True,
+        "views": ["ap", "lateral"],
+        "thirds_covered": ["proximal", "middle", "distal"],
+        "modality": "cr",
+    },
+}
+
+
+def form(
+    by: User,
+    visit: Visit,
+    code: str,
+    limb: str = "",
+    occurrence: str = "",
+    absent: dict[str, str] | None = None,
+    **values: Any,
+) -> Crf:
+    """A completed form of an attended visit."""
+    on = visit.attended_on
+    plain = {"done_on": on} | FILLED.get(code, {})
+    if code == "laboratory":
+        plain |= {"sampled_on": on}
+    if code == "xray":
+        plain |= {"acquired_on": on}
+    with user_scope(by):
+        entry = visit.entries.get(form=code, limb=limb, occurrence=occurrence)
+        return visits.save_form(
+            by=by,
+            entry=entry,
+            values=plain | values,
+            absent=absent or {},
+            revision=entry.revision,
+        )

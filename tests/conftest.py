@@ -1,0 +1,45 @@
+"""Fixtures for every test: the database as the web role, and the cast."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from . import databases
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """A clone of the migrated template, reached as the web role (superusers bypass policies)."""
+    with django_db_blocker.unblock(), databases.clone(databases.template(), f"test_{os.getpid()}"):
+        yield
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database of one's own, for tests that commit (workers, a live server, kills)."""
+    name = f"test_{os.getpid()}_committed"
+    with django_db_blocker.unblock(), databases.clone(databases.template(), name):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _plain_settings(settings: Any, tmp_path: Any) -> None:
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+@pytest.fixture
+def cast(db: None) -> SimpleNamespace:
+    """Everybody of the clinic (see ``people.py``)."""
+    from .people import make_cast
+
+    return make_cast()
