@@ -30,7 +30,7 @@ check: .venv ## format, lint, types, layers, Django's checks, and whether what i
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@echo "Types"
-	@$(PYTHON) -m mypy .
+	@$(PYTHON) -m mypy
 	@echo "Layers"
 	@.venv/bin/lint-imports
 	@echo "Django's checks"

