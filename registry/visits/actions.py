@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from registry.access.models import User
 from registry.access.scope import with_reason
 from registry.core.errors import RefusedError
+from registry.core.findings import Level
 from registry.participants import actions as participants
 from registry.participants.models import Participant, Screening
 from registry.participants.vault import Person
@@ -171,6 +172,10 @@ def save_form(
     for name, value in values.items():
         setattr(record, name, value)
     record.absent, record.confirmed = dict(absent), dict(confirmed or {})
+    record.before_saving()
+    for finding in record.cross_checks():
+        if finding.level == Level.IMPOSSIBLE:
+            raise VisitError(finding.message, finding.item)
     with with_reason(reason):
         record.save()
     entry.state = FormEntry.State.COMPLETE

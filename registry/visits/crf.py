@@ -81,6 +81,9 @@ class Crf(SiteRecord):
         """The legs or occurrences for which the form is asked at ``visit``; none: not asked."""
         raise NotImplementedError
 
+    def before_saving(self) -> None:
+        """Complete the record from what it says and from its neighbours, before each save."""
+
     def cross_checks(self) -> Iterable[Finding]:
         """Findings that need several items, or the record's neighbours."""
         return ()
