@@ -251,7 +251,9 @@ _BASE: Mapping[str, Rule] = {
         "disease_duration_years", "a",
     ),  # fmt: skip
     "participant.onset_month": OUT,
-    # Codes leave as one long table.
+    # These leave as keys of the tables, and the codes as one long table.
+    "visit.code": OUT,
+    "ulcer.label": OUT,
     "absent": OUT,
 }
 
