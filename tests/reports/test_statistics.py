@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -49,6 +49,7 @@ def test_exact_without_ties_is_the_textbook_distribution():
 
 @given(many, many)
 def test_normal_variants_are_scipys(first, second):
+    assume(len({*first, *second}) > 1)
     found = mann_whitney(first, second)
     assert found
     plain = stats.mannwhitneyu(first, second, method="asymptotic", use_continuity=False)
