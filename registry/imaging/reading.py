@@ -16,6 +16,7 @@ from .zones import ZONES
 
 PRESENT = {"calcification": "present"}
 ZONE_STATES = ("absent", "present", ("not_assessable", "not assessable"))
+CALCIFICATION = ("present", "absent", ("not_assessable", "not assessable"))
 
 
 def _zones_present() -> Any:
@@ -39,6 +40,7 @@ class Reading(SiteRecord):
     """One read by one reader. Independent reads never show one another."""
 
     site_from = "xray"
+    web_grants = "SELECT, INSERT"  # a submitted reading stands
 
     xray = kept(models.ForeignKey(Xray, models.PROTECT, related_name="readings"), "withhold")
     reader = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "group", "Reader")
@@ -48,7 +50,7 @@ class Reading(SiteRecord):
     quality = choice(
         "Quality of the film", ["good", "limited", "unreadable"], required=True, absence=False
     )
-    calcification = choice("Calcification", ZONE_STATES[::-1], required=True, absence=False)
+    calcification = choice("Calcification", CALCIFICATION, required=True, absence=False)
     pattern = choice(
         "Pattern",
         ["punctate", "trabecular", "reticular", "amorphous", "plate", "other"],
