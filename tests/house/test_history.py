@@ -97,7 +97,7 @@ def test_a_write_that_changes_nothing_leaves_nothing(cast):
     "write",
     [
         lambda: Visit.objects.update(booked_place="Room 4"),
-        lambda: Visit.objects.first().entries.create(form="ceap", participant_id=1),
+        lambda: FormEntry.objects.create(form="ceap", participant=Participant.objects.get()),
         lambda: raw("DELETE FROM visits_formentry"),
     ],
 )
