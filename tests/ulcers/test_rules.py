@@ -351,9 +351,7 @@ def of_size(length: int | None, width: int | None = 5) -> list[Seen]:
         (-10, None, [1, 1, None]),
     ],
 )
-def test_vcss_scores_of_one_ulcer(
-    onset: int, length: int | None, scores: list[int | None]
-) -> None:
+def test_vcss_scores_of_one_ulcer(onset: int, length: int | None, scores: list[int | None]) -> None:
     assert scored(Known("R1", (onset, onset), of_size(length))) == scores
 
 
