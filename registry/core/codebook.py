@@ -83,7 +83,7 @@ def entries_of(model: type[models.Model]) -> Iterator[Entry]:
     A site taken over from the record's parent is said once, at the parent.
     """
     for name, item in items_of(model, kept=True).items():
-        inherited = name == "site" and getattr(model, "site_from", "")
+        inherited = name == "site" and bool(getattr(model, "site_from", ""))
         if (item.kind != Kind.KEPT or item.text) and not inherited:
             code = model.declaration.code  # type: ignore[attr-defined]
             column = model._meta.get_field(name)

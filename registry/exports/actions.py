@@ -82,7 +82,9 @@ def request_dataset(
     if not project and not purpose.strip():
         raise ExportError(_("Say what the data are for: the steward decides by it."), "purpose")
     if rules.preview(sharing_counts(), arms).empty:
-        raise ExportError(_("Nobody in these arms shares data: there is nothing to ask for."), "arms")
+        raise ExportError(
+            _("Nobody in these arms shares data: there is nothing to ask for."), "arms"
+        )
     project = project or DatasetProject.objects.create(
         title=title.strip(), purpose=purpose.strip(), researcher=by
     )
@@ -115,9 +117,9 @@ def _decide(by: User, request: DatasetRequest, state: str, reason: str = "") -> 
         raise ExportError(_("Only a data steward decides on requests."))
     if by.pk in (request.asked_by_id, request.project.researcher_id):
         raise ExportError(_("Nobody decides on a request of his own: another steward has to."))
-    decided = DatasetRequest.objects.filter(
-        pk=request.pk, state=DatasetRequest.State.ASKED
-    ).update(state=state, decided_by=by, decided_at=timezone.now(), reason=reason)
+    decided = DatasetRequest.objects.filter(pk=request.pk, state=DatasetRequest.State.ASKED).update(
+        state=state, decided_by=by, decided_at=timezone.now(), reason=reason
+    )
     if not decided:
         raise ExportError(_("The request was decided on meanwhile."))
     request.refresh_from_db()
@@ -231,9 +233,7 @@ def _fix_cut_off() -> datetime:
         moment, number = cursor.fetchone()
         give_up = time.monotonic() + LONGEST_WAIT.total_seconds()
         while True:
-            cursor.execute(
-                "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", [number]
-            )
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s::xid8", [number])
             if cursor.fetchone()[0]:
                 return moment
             if time.monotonic() > give_up:

@@ -149,7 +149,7 @@ def _write_table(
         hashing = _Hashing(entry)
         with (
             gzip.GzipFile("", "wb", LEVEL, hashing, mtime=0) as packed,
-            io.BufferedWriter(packed, BLOCK) as out,  # type: ignore[arg-type]
+            io.BufferedWriter(packed, BLOCK) as out,
             cursor.copy(statement) as stream,
         ):
             for message in stream:

@@ -39,7 +39,9 @@ def problems_of(profile: Profile) -> list[CheckMessage]:
         for table in tables(profile):
             names = [column.name for column in table.columns]
             found += [
-                Error(f"{profile.code}: {table.name}.{name} cannot be told apart.", id="saphena.E011")
+                Error(
+                    f"{profile.code}: {table.name}.{name} cannot be told apart.", id="saphena.E011"
+                )
                 for name in names
                 if names.count(name) > 1 or len(name) > LONGEST_NAME
             ]

@@ -103,7 +103,8 @@ class DatasetRequest(models.Model):
                 name="dataset_request_not_ones_own",
             ),
             models.CheckConstraint(
-                condition=~Q(state="returned", reason=""), name="dataset_request_returned_with_reason"
+                condition=~Q(state="returned", reason=""),
+                name="dataset_request_returned_with_reason",
             ),
         ]
 

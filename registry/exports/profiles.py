@@ -6,14 +6,15 @@ table of the protocol's forms). What has no rule stops the build by a system che
 step is declared here and nowhere else.
 
 Expressions are SQL over one row: ``{c}`` is the item's column, ``{enrolled}`` the participant's
-day of enrolment, ``{project}`` the dataset's project, ``{sharing}`` the participants in the dataset.
+day of enrolment, ``{site}`` his site, ``{project}`` the dataset's project, ``{sharing}`` the
+participants in the dataset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 from psycopg import sql
@@ -47,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class As:
-    """A coarsened column that an item leaves as. ``name`` replaces the item's in the export name."""
+    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
 
     sql: str
     kind: str
@@ -101,7 +102,7 @@ class Profile:
         privacy = entry.item.privacy
         if privacy == Privacy.WITHHOLD:
             return
-        column = sql.Identifier(row, entry.column.column)
+        column = sql.Identifier(row, str(entry.column.column))
         try:
             rule = self.rule(entry)
         except KeyError:
@@ -109,8 +110,8 @@ class Profile:
                 raise UnmappedError(
                     f"{entry.export_name} is grouped, and {self.code} does not say how it leaves."
                 ) from None
-            yield from _study_days(entry, column) if privacy == Privacy.DATE else _as_it_is(
-                entry, column
+            yield from (
+                _study_days(entry, column) if privacy == Privacy.DATE else _as_it_is(entry, column)
             )
             return
         if isinstance(rule, Whole):
@@ -129,7 +130,7 @@ class Profile:
 
 
 def _written(template: str, column: sql.Composable) -> sql.Composable:
-    return sql.SQL(template).format(  # type: ignore[arg-type]
+    return sql.SQL(template).format(
         c=column,
         enrolled=sql.Identifier("p", "enrolled_on"),
         project=sql.Identifier("p", "project_id"),
@@ -152,7 +153,7 @@ _PRECISIONS = {word: word for word in ("year", "month", "day")}
 
 def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
     """A date as days from enrolment, a year as years before it."""
-    about = {"form": entry.form, "item": entry.name}
+    about: dict[str, Any] = {"form": entry.form, "item": entry.name}
     name, label = entry.export_name, entry.item.label
     match entry.kind:
         case Kind.DATE:
@@ -182,7 +183,7 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
 def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
     """A value as stored; yes_no as 0 and 1, a multi as one 0/1 column a choice."""
     item, name, label = entry.item, entry.export_name, entry.item.label
-    about = {"form": entry.form, "item": entry.name}
+    about: dict[str, Any] = {"form": entry.form, "item": entry.name}
     no_yes = {code: gettext(word) for code, word in NO_YES.items()}
     match entry.kind:
         case Kind.YES_NO:
@@ -226,7 +227,7 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
 def _stand_in(kind: str, key: str) -> str:
     """A random number, drawn for the project, in the place of a site or a person."""
     return (
-        "(SELECT s.number FROM public.exports_standin s WHERE s.project_id = {project}"
+        "(SELECT s.number FROM public.exports_standin s WHERE s.project_id = {project}"  # noqa: S608
         f" AND s.kind = '{kind}' AND s.key = {key})"
     )
 
@@ -247,9 +248,12 @@ _BASE: Mapping[str, Rule] = {
     # Numbers of a set of matched people come with the matched analysis.
     "screening.matched_to": OUT,
     "participant.onset_year": As(
-        _DURATION, Kind.NUMBER, gettext_noop("Duration of disease at enrolment"),
-        "disease_duration_years", "a",
-    ),  # fmt: skip
+        _DURATION,
+        Kind.NUMBER,
+        gettext_noop("Duration of disease at enrolment"),
+        "disease_duration_years",
+        "a",
+    ),
     "participant.onset_month": OUT,
     # These leave as keys of the tables, and the codes as one long table.
     "visit.code": OUT,
@@ -268,7 +272,8 @@ SAFE_HARBOR = Profile(
         **_BASE,
         "participant.site": OUT,
         "participant.sex": As(
-            "CASE WHEN {c} <> 'other' OR (SELECT count(*) FROM {sharing} o WHERE o.sex = 'other')"
+            "CASE WHEN {c} <> 'other'"  # noqa: S608
+            " OR (SELECT count(*) FROM {sharing} o WHERE o.sex = 'other')"
             f" >= {SMALLEST} THEN {{c}} END",
             Kind.CHOICE,
         ),

@@ -91,9 +91,7 @@ def tables(profile: Profile) -> list[Table]:
             gettext_noop("Final grades of X-rays"),
             "xray",
             [_visit("v"), _limb("e")],
-            _ENTRY + " JOIN {xray} x ON x.entry_id = e.id JOIN LATERAL (SELECT r.* FROM {reading} r"
-            # One reader grades: his last word stands.
-            " WHERE r.xray_id = x.id ORDER BY r.read_no DESC, r.id DESC LIMIT 1) t ON true",
+            _ENTRY + _FINAL_GRADE,
             {Reading: "t"},
             form="xray",
         ),
@@ -132,6 +130,11 @@ _ENTRY = (
     "JOIN {entry} e ON e.participant_id = p.id AND e.form = {form} AND e.state IN ({finished})"
     " LEFT JOIN {visit} v ON v.id = e.visit_id"
 )
+# One reader grades a study: his last word stands.
+_FINAL_GRADE = (
+    " JOIN {xray} x ON x.entry_id = e.id JOIN LATERAL (SELECT r.* FROM {reading} r"
+    " WHERE r.xray_id = x.id ORDER BY r.read_no DESC, r.id DESC LIMIT 1) t ON true"
+)
 _FINISHED = SQL(", ").join(sql.Literal(str(state)) for state in FormEntry.FINISHED)
 
 
@@ -156,7 +159,7 @@ def _table(
             for entry in codebook.entries_of(model)
             for column in profile.columns(entry, alias)
         ),
-        SQL(joins).format(  # type: ignore[arg-type]
+        SQL(joins).format(
             participant=named(Participant),
             screening=named(Screening),
             visit=named(Visit),

@@ -23,6 +23,8 @@ class Command(BaseCommand):
         if not options["check"]:
             path.parent.mkdir(exist_ok=True)
             path.write_text(current, encoding="utf-8")
-            self.stdout.write(f"{path.relative_to(settings.BASE_DIR)}: version {codebook.version()}")
+            self.stdout.write(
+                f"{path.relative_to(settings.BASE_DIR)}: version {codebook.version()}"
+            )
         elif not path.exists() or path.read_text(encoding="utf-8") != current:
             raise CommandError("docs/codebook.csv is stale: run `make codebook` and commit it.")
