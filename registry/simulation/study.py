@@ -51,10 +51,9 @@ def demo_sites() -> QuerySet[Site]:
 
 def demo_users() -> list[User]:
     """The people of the demo in the fixture's order; all log in with :data:`PASSWORD`."""
-    found = User.objects.prefetch_related("memberships__site").in_bulk(
-        [user["email"] for user in _study()["users"]], field_name="email"
-    )
-    return list(found.values())
+    emails = [user["email"] for user in _study()["users"]]
+    found = User.objects.prefetch_related("memberships__site").filter(email__in=emails)
+    return sorted(found, key=lambda user: emails.index(user.email))
 
 
 def has_participants() -> bool:

@@ -63,7 +63,9 @@ def test_the_rest_of_the_environment_is_handed_down(tmp_path, monkeypatch):
     monkeypatch.setenv("OF_ALL", "y")
     with Processes(tmp_path) as running:
         code = "import os; print(sorted({'SECRET_OF_ONE', 'OF_ALL'} & set(os.environ)), os.nice(0))"
-        running.start("speaker", "timeit", "-n1", "-r1", code, niceness=5, without=("SECRET_OF_ONE",))
+        running.start(
+            "speaker", "timeit", "-n1", "-r1", code, niceness=5, without=("SECRET_OF_ONE",)
+        )
         running.children[0].process.wait()
     assert "['OF_ALL'] 5" in (tmp_path / "logs" / "speaker.log").read_text()
 

@@ -32,6 +32,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 YEARS, SEED = 4, 2009
 WAIT_S = 120  # for every service to answer
 CELERY = ("celery", "--app", "config.celery")
+WORKER = ("--concurrency=1", "--loglevel=info", "--without-mingle", "--without-gossip")
 OWNER, RELEASE = "OWNER_DATABASE_URL", "RELEASE_DATABASE_URL"
 
 
@@ -108,23 +109,30 @@ class Command(BaseCommand):
 
     def start(self, running: Processes, port: int) -> None:
         """Start what a real registry runs, each with no more log-ins than it needs."""
+        os.environ["CELERY_SKIP_CHECKS"] = "1"  # as above; they would load every page
         with self.step("Web server, workers, timetable"):
             running.start(
                 "web server",
-                *("gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}", "--no-control-socket"),
-                *("--workers=2", "--worker-class=gthread", "--threads=4", "--graceful-timeout=5"),
+                *(
+                    "gunicorn",
+                    "config.wsgi",
+                    f"--bind=127.0.0.1:{port}",
+                    "--no-control-socket",
+                    "--preload",
+                ),
+                *("--workers=2", "--worker-class=gthread", "--threads=4", "--graceful-timeout=2"),
                 without=(OWNER, RELEASE),
             )
             running.start(
                 "worker",
                 *(*CELERY, "worker", "--queues=celery", "--hostname=celery@%h"),
-                *("--concurrency=1", "--loglevel=info"),
+                *WORKER,
                 without=(OWNER, RELEASE),
             )
             running.start(
                 "dataset worker",
                 *(*CELERY, "worker", "--queues=datasets", "--hostname=datasets@%h"),
-                *("--concurrency=1", "--loglevel=info"),
+                *WORKER,
                 niceness=15,
                 without=(OWNER,),
             )
@@ -256,5 +264,7 @@ def progress(dataset: Dataset) -> str:
         return f"ready: {dataset.rows_expected:,} rows, {dataset.size or 0:,} bytes"
     if dataset.state == Dataset.State.FAILED:
         return f"failed: {dataset.error}"
-    rows = f", {dataset.rows_done:,} of {dataset.rows_expected:,} rows" * bool(dataset.rows_expected)
-    return f"{dataset.stage or dataset.get_state_display().lower()}{rows}"
+    stage = dataset.stage or dataset.get_state_display().lower()
+    if dataset.rows_expected:
+        return f"{stage}: {dataset.rows_done:,} of {dataset.rows_expected:,} rows"
+    return stage
