@@ -49,7 +49,7 @@ class Processes:
         self.children: list[Child] = []
 
     def __enter__(self) -> Processes:
-        self._lock = open(self.folder / "processes.lock", "a+")  # noqa: SIM115 - held until the end
+        self._lock = open(self.folder / "processes.lock", "a+")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -196,7 +196,7 @@ def order_dataset() -> Dataset:
         with user_scope(steward):
             return exports.approve_request(by=steward, request=asked)
     exports.sweep_builds()
-    datasets = asked.datasets.order_by("-queued_at", "-pk")
+    datasets = Dataset.objects.filter(request=asked)
     if dataset := datasets.exclude(state=Dataset.State.FAILED).first():
         if dataset.state == Dataset.State.QUEUED:
             build_dataset.delay(dataset.pk)  # its message may have died with an earlier worker

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from registry.simulation import processes
-from registry.simulation.processes import Processes, ProcessError
+from registry.simulation.processes import ProcessError, Processes
 
 SLEEPER = ("timeit", "-n1", "-r1", "import time; time.sleep(60)")
 # Ignores the request to end, and has a child of its own that does so too.

@@ -26,7 +26,7 @@ from config import local
 from registry.core.errors import RefusedError
 from registry.exports.models import Dataset
 from registry.simulation import study
-from registry.simulation.processes import Processes, ProcessError
+from registry.simulation.processes import ProcessError, Processes
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 YEARS, SEED = 4, 2009
@@ -165,21 +165,22 @@ class Command(BaseCommand):
         return dataset
 
     def tell(self, dataset: Dataset | None, seconds: float) -> None:
-        mail, media = Path(settings.EMAIL_FILE_PATH), Path(settings.MEDIA_ROOT)
+        folder = local.local_folder()
+        mails = len(list((folder / "mail").iterdir()))
         self.say(f"\nSaphena is ready after {seconds:.0f} s: {settings.SITE_URL}\n")
         self.say(f"Log in with the password {study.PASSWORD} as")
         for user in study.demo_users():
             roles = ", ".join(str(membership) for membership in user.memberships.all())
             self.say(f"  {user.email:<18} {roles}")
         report = settings.SITE_URL + reverse("tokoro_report")
-        self.say(f"\nMail     {mail} ({len(list(mail.iterdir()))} messages)")
+        self.say(f"\nMail     {folder / 'mail'} ({mails} messages)")
         if dataset and dataset.state == Dataset.State.READY:
             page = settings.SITE_URL + reverse("dataset", args=[dataset.pk])
             self.say(f"Dataset  {default_storage.path(dataset.stored_as)}")
             self.say(f"         {page} for {dataset.request.project.researcher.email}")
-        self.say(f"Films    {media / 'films'}")
+        self.say(f"Films    {folder / 'media' / 'films'}")
         self.say(f"Report   {report}")
-        self.say(f"Logs     {local.local_folder() / 'logs'}")
+        self.say(f"Logs     {folder / 'logs'}")
         self.say("\nCtrl-C stops everything.")
 
     # -- words -------------------------------------------------------------------------------
