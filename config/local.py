@@ -41,7 +41,7 @@ from config.embedded import Home, LocalServicesError, Postgres, Valkey
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHORT_PLACE = Path("/var/tmp")  # noqa: S108 - lasts; only mkdtemp makes folders in it
-LONGEST_SOCKET = 100  # bytes; macOS allows 103, Linux 107
+LONGEST_SOCKET = 103  # bytes on macOS; Linux allows 107
 
 _member = 0  # the process that holds the shared lock; a forked child is another process
 
@@ -177,7 +177,7 @@ def fits(services: Path) -> bool:
     """
     if not re.fullmatch(r"[\w./+-]+", str(services), re.ASCII):
         return False
-    if len(str(services / "postgres" / ".s.PGSQL.65535.lock")) > LONGEST_SOCKET:
+    if len(str(services / "postgres" / ".s.PGSQL.65535")) > LONGEST_SOCKET:
         return False
     services.mkdir(mode=0o700)
     probe = services / "probe"

@@ -90,4 +90,6 @@ def _grants() -> Iterator[sql.Composable]:
         yield sql.SQL("REVOKE ALL ON {} FROM {}").format(table, web_role())
         if granted:
             yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(granted), table, web_role())
+    # Lets ``makemigrations --check`` and a start-up check see what was applied.
+    yield sql.SQL("GRANT SELECT ON django_migrations TO {}").format(web_role())
     yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(web_role())

@@ -1,9 +1,17 @@
 """CEAP: clinical class, etiology, anatomy and pathophysiology of one leg, version 2020."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from django.db.models import Case, SmallIntegerField, Value, When
+from django.utils.translation import gettext as _
 
 from registry.core.dictionary import Kind, choice, derived, multi, yes_no
+from registry.core.findings import Finding, Level
 from registry.visits.crf import LimbCrf, crf
+
+from . import rules
 
 CLASSES = [
     ("C0", "C0 no visible sign"),
@@ -19,17 +27,6 @@ CLASSES = [
     ("C6", "C6 open ulcer"),
     ("C6r", "C6r recurrent open ulcer"),
 ]
-CLASSES_OF_VERSION = {
-    "2020": {"C0", "C1", "C2", "C2r", "C3", "C4a", "C4b", "C4c", "C5", "C6", "C6r"},
-    "2004": {"C0", "C1", "C2", "C3", "C4a", "C4b", "C5", "C6"},
-    "1994": {"C0", "C1", "C2", "C3", "C4", "C5", "C6"},
-}
-SUPERFICIAL = ("Tel", "Ret", "GSV", "GSVa", "GSVb", "SSV", "AASV", "NSV")
-DEEP = ("IVC", "CIV", "IIV", "EIV", "PELV", "CFV", "DFV", "FV", "POPV", "TIBV", "PRV", "ATV")
-DEEP += ("PTV", "MUSV", "GAV", "SOV")
-PERFORATING = ("TPV", "CPV")
-SYSTEM_OF = dict.fromkeys(SUPERFICIAL, "As") | dict.fromkeys(DEEP, "Ad")
-SYSTEM_OF |= dict.fromkeys(PERFORATING, "Ap")
 
 
 @crf("CEAP")
@@ -59,7 +56,7 @@ class Ceap(LimbCrf):
             ("Ad", "Ad deep"),
             ("Ap", "Ap perforating"),
             ("An", "An none found"),
-            *((segment, segment) for segment in (*SUPERFICIAL, *DEEP, *PERFORATING)),
+            *((segment, segment) for segment in rules.SYSTEM_OF),
         ],
         alone="An",
         required=True,
@@ -94,3 +91,31 @@ class Ceap(LimbCrf):
         kind=Kind.SCORE,
         possible=(0, 6),
     )
+
+    @property
+    def printed(self) -> str:
+        """The CEAP as papers print it."""
+        return rules.printed_ceap(
+            self.clinical,
+            self.symptomatic,
+            self.etiology,
+            self.anatomy,
+            self.pathophysiology,
+            self.investigation_level,
+        )
+
+    def before_saving(self) -> None:
+        """A segment implies its system."""
+        if self.anatomy:
+            self.anatomy = rules.with_systems(self.anatomy)
+
+    def cross_checks(self) -> Iterator[Finding]:
+        classes = rules.CLASSES_OF_VERSION.get(self.ceap_version or "", set())
+        if self.clinical and self.ceap_version and self.clinical not in classes:
+            yield Finding(
+                Level.IMPOSSIBLE,
+                "clinical",
+                _("Class %(clinical)s does not exist in CEAP %(version)s.")
+                % {"clinical": self.clinical, "version": self.ceap_version},
+                "class_of_version",
+            )

@@ -1,11 +1,15 @@
 """Laboratory: each value in either unit, with comparator and the laboratory's limits."""
 
+from __future__ import annotations
+
 from decimal import Decimal
 
 from django.db.models import Case, DecimalField, F, Value, When
 
 from registry.core.dictionary import choice, date, derived, number
 from registry.visits.crf import VisitCrf, crf
+
+from .limits import limits_on
 
 NEGATIVE_POSITIVE = ("negative", "positive")
 
@@ -103,3 +107,11 @@ class Laboratory(VisitCrf):
     autoimmune_serology = choice("Autoimmune serology", NEGATIVE_POSITIVE)
     bacterial_culture = choice("Bacterial culture", NEGATIVE_POSITIVE)
     fungal_culture = choice("Fungal culture", NEGATIVE_POSITIVE)
+
+    def before_saving(self) -> None:
+        """Keep the limits of the site's laboratory that are valid on the day of the sample."""
+        if self.sampled_on is None:
+            return
+        for item, (low, high) in limits_on(self.entry.site_id, self.sampled_on).items():
+            setattr(self, f"{item}_ref_low", low)
+            setattr(self, f"{item}_ref_high", high)

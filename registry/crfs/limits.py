@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 from django.db import models
 
 from registry.access.models import Site, SiteRecord
@@ -26,3 +29,13 @@ class LaboratoryLimit(SiteRecord):
                 fields=["site", "item", "valid_from"], name="laboratory_limit_once_a_day"
             )
         ]
+
+
+def limits_on(site_id: int, day: date) -> dict[str, tuple[Decimal | None, Decimal | None]]:
+    """Item → (low, high) in its stored unit, as valid at the site on ``day``."""
+    valid = (
+        LaboratoryLimit.objects.filter(site=site_id, valid_from__lte=day)
+        .order_by("item", "-valid_from")
+        .distinct("item")
+    )
+    return {limit.item: (limit.low, limit.high) for limit in valid}

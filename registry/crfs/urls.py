@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+urlpatterns = [
+    path(
+        "sites/<str:prefix>/laboratory-limits/", views.laboratory_limits, name="laboratory_limits"
+    ),
+]

@@ -1,3 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from . import health, home, participant, query, visit
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("health/", health.health, name="health"),
+    path("queries/<int:pk>/", query.query, name="query"),
+    path("visits/", home.worklist, name="worklist"),
+    path("participants/<str:study_number>/", participant.participant, name="participant"),
+    path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),
+    path("visits/<int:pk>/", visit.visit, name="visit"),
+    path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
+    path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
+    path("visits/<int:pk>/forms/<str:form>/", visit.visit_form, name="visit_form"),
+]

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from registry.access.models import Site, SiteRecord, User
+from registry.access.models import Site, SiteRecord, SiteRecords, User
+from registry.access.roles import Permission
 from registry.core.dictionary import kept
+
+
+class DataQueries(SiteRecords):
+    def for_user(self, user: Any) -> Self:
+        """The queries that concern ``user``: those for the site, and for the data manager his."""
+        visible = self.visible_to(user)
+        if user.may(Permission.MANAGE_DATA):
+            return visible
+        return visible.filter(audience=DataQuery.Audience.SITE)
+
+    def unanswered(self) -> Self:
+        return self.exclude(state=DataQuery.State.CLOSED)
 
 
 class DataQuery(SiteRecord):
@@ -48,6 +63,8 @@ class DataQuery(SiteRecord):
         models.ForeignKey(User, models.PROTECT, null=True, related_name="+"), "withhold"
     )
     closed_at = kept(models.DateTimeField(null=True), "withhold")
+
+    objects = DataQueries.as_manager()
 
     class Meta:
         ordering = ["-opened_at", "-id"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from registry.core.findings import Level, judge
+from registry.core.findings import judge
 from registry.quality import checks as quality
 from registry.quality.checks import Located
 
@@ -47,11 +47,7 @@ def stored_forms(participant_no: int) -> Iterator[Located]:
             asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
             items = kind.items(asked.sections if asked else ())
             values = {name: getattr(record, name) for name in kind.items()}
-            found = [
-                finding
-                for finding in judge(items, values, record.absent, record.confirmed)
-                if finding.level != Level.IMPOSSIBLE
-            ]
+            found = judge(items, values, record.absent, record.confirmed)
             for finding in [*found, *record.cross_checks()]:
                 yield Located(
                     record._meta.label_lower,

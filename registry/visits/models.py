@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import models
@@ -52,6 +52,25 @@ class Visits(SiteRecords):
                 default=Value(Status.OVERDUE),
                 output_field=models.CharField(),
             )
+        )
+
+    def outstanding(self) -> Visits:
+        """Visits neither attended nor missed of participants whose collection goes on."""
+        stopped = Participant.objects.with_consent().filter(
+            pk=OuterRef("participant"), collection_stopped=True
+        )
+        return self.filter(attended_on__isnull=True, missed_because="").exclude(Exists(stopped))
+
+    def overdue(self, today: date) -> Visits:
+        return self.outstanding().filter(closes_on__lt=today)
+
+    def due(self, today: date) -> Visits:
+        return self.outstanding().filter(opens_on__lte=today, closes_on__gte=today)
+
+    def coming(self, today: date, days: int) -> Visits:
+        """Visits whose window opens within the next ``days``."""
+        return self.outstanding().filter(
+            opens_on__gt=today, opens_on__lte=today + timedelta(days=days)
         )
 
 

@@ -75,9 +75,9 @@ def test_a_scope_left_by_an_error_inside_an_outer_transaction_ends(cast):
 
 def test_a_clinical_write_without_a_user_is_refused(cast):
     mine = build.participant(cast.ana)
-    with pytest.raises(DatabaseError, match="named user"), transaction.atomic():
-        with user_scope(cast.ana), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('registry.user', '', true)")
+    with user_scope(cast.ana):
+        raw("SELECT set_config('registry.user', '', true)")
+        with pytest.raises(DatabaseError, match="named user"), transaction.atomic():
             Participant.objects.filter(pk=mine.pk).update(sex="male")
 
 

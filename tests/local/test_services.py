@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -146,6 +147,19 @@ def test_only_what_the_environment_lacks_is_started(folder):
     assert set(ana.given()) == {"REDIS_URL"}
     assert not (folder / "services/postgres").exists()
     ana.leave()
+
+
+def test_a_short_path_holds_the_servers_itself_unless_for_root():
+    with tempfile.TemporaryDirectory() as short:
+        for folder in place(Path(short) / "local"):
+            ana = User(folder)
+            given = ana.given()
+            ana.kill()
+            kill_servers(folder)
+            ben = User(folder)
+            assert ben.given().keys() == given.keys()
+            assert (folder / "services").is_symlink() == AS_ROOT
+            ben.leave()
 
 
 def test_a_very_long_path(tmp_path):

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from registry.core.dates import show_date, show_partial_date
 from registry.core.forms import show_value
+from registry.core.states import show_state
 
 register = template.Library()
 
@@ -37,3 +38,15 @@ def moment(value: datetime | None) -> str:
 def in_words(record: Any, name: str) -> str:
     """An item of a record in words, with its unit or absence code."""
     return show_value(record._meta.get_field(name).item, getattr(record, name), record, name)
+
+
+@register.inclusion_tag("parts/state.html")
+def state(code: str) -> dict[str, Any]:
+    """A state as icon, word and colour."""
+    return {"state": show_state(code)}
+
+
+@register.filter
+def label(record: Any) -> str:
+    """A record's model as ``app.model``, the label under which its history is kept."""
+    return str(record._meta.label_lower)

@@ -1,0 +1,43 @@
+"""The header: where one may go, and at which sites one works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from registry.access.roles import Permission
+
+PLACES: list[tuple[str, str, set[Permission]]] = [
+    ("home", _("Today"), {Permission.VIEW}),
+    ("participants", _("Participants"), {Permission.VIEW}),
+    ("worklist", _("Visits"), {Permission.VIEW}),
+    ("queries", _("Queries"), {Permission.VIEW}),
+    ("recalls", _("Recall"), {Permission.VIEW}),
+    ("readings", _("Films"), {Permission.READ_FILMS}),
+    ("datasets", _("Datasets"), {Permission.REQUEST_DATASET, Permission.APPROVE_DATASET}),
+    ("tokoro_report", _("Reports"), {Permission.VIEW}),
+    ("users", _("Users"), {Permission.MANAGE_USERS}),
+    ("sites", _("Sites"), {Permission.MANAGE_USERS}),
+]
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Template context: the places the user may go to, and their sites' names."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    places = []
+    for name, label, permissions in PLACES:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:  # until every room has landed
+            continue
+        if permissions & user.grants.keys():
+            places.append({"url": url, "label": gettext(label), "here": request.path == url})
+    sites = [m.site.name for m in user.memberships.select_related("site") if m.site]
+    central = [str(m) for m in user.memberships.all() if not m.site_id]
+    return {"navigation": places, "user_sites": ", ".join([*sites, *central])}
