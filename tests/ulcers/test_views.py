@@ -104,7 +104,7 @@ def test_the_page_tells_the_course(ana: Client, cast: SimpleNamespace, baseline:
     assert "Open, last seen on 10 Jan 2025" in page
     assert "December 2024 (day unknown)" in page
     assert "10–40 days" in page
-    assert "471.2 mm²" in page
+    assert "471.2 mm² (ruler: π/4 × length × width)" in page
     assert "the leg's largest at enrolment" in page
     assert "first on this leg" in page
     weeks4 = build.attended(cast.ana, baseline.participant, "M03", ENROLLED + timedelta(days=28))
@@ -114,6 +114,7 @@ def test_the_page_tells_the_course(ana: Client, cast: SimpleNamespace, baseline:
     assessed(cast.ana, m06, one, "closed")
     page = text(ana.get(address))
     assert "Closed on 3 May 2025, not yet confirmed: confirm on or after 17 May 2025" in page
+    assert page.count("not asked") == 5  # closed by, when open; length, width, area, when closed
     assert "100 % smaller than on 7 Feb 2025 (85 days)" in page
     assert page.index("Baseline") < page.index("3 months</a>") < page.index("6 months</a>")
     m12 = build.attended(cast.ana, baseline.participant, "M12", date(2025, 12, 1))
