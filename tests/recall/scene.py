@@ -17,9 +17,12 @@ def noon(site, days=0):
     return datetime.combine(site.today + timedelta(days=days), time(12), site.zone)
 
 
-def outstanding(by, *, opens, closes, code="M12", **about):
-    """A participant's only outstanding visit, its window in days from the site's today."""
-    participant = build.participant(by, **about)
+def outstanding(by, *, opens, closes, code="M24", **about):
+    """A participant's only outstanding visit, its window in days from the site's today.
+
+    A control, for they have the fewest visits and forms to plan.
+    """
+    participant = build.participant(by, arm="control", **about)
     today = build.site_of(by).today
     with user_scope(by):
         visits = Visit.objects.filter(participant=participant)

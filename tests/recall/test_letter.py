@@ -72,7 +72,7 @@ def test_groups_stand_by_urgency_with_number_visit_window_and_link(cast, sink, s
     for visit in visits:
         assert f"https://registry.example.org/visits/{visit.pk}/" in text
         line = text[text.index(visit.participant.study_number) :]
-        assert line.startswith(f"{visit.participant.study_number} · 12 months (M12)\n  Window: ")
+        assert line.startswith(f"{visit.participant.study_number} · 24 months (M24)\n  Window: ")
 
 
 def test_both_parts_say_the_same(cast, sink):
