@@ -149,15 +149,17 @@ def read_table() -> dict[tuple[str, str], dict[str, str]]:
     if not TABLE.exists():
         return {}
     with TABLE.open(newline="") as file:
-        return {
-            (row.pop("route"), row.pop("method")): dict(row)
-            for row in csv.DictReader(line for line in file if not line.startswith("#"))
-        }
+        return {(row.pop("route"), row.pop("method")): dict(row) for row in csv.DictReader(file)}
 
 
 def write_table(observed: dict[tuple[str, str], dict[str, str]]) -> None:
+    """Write what is observed; an old cell that allows it (``200/503``) stays."""
+    old = read_table()
     with TABLE.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["route", "method", *ROLES], lineterminator="\n")
         writer.writeheader()
-        for (route, method), row in sorted(observed.items()):
-            writer.writerow({"route": route, "method": method} | row)
+        for place, row in sorted(observed.items()):
+            for role, status in row.items():
+                allowed = old.get(place, {}).get(role, "")
+                row[role] = allowed if status in allowed.split("/") else status
+            writer.writerow({"route": place[0], "method": place[1]} | row)
