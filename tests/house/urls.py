@@ -19,6 +19,7 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from registry.access.actions import create_token
 from registry.access.scope import user_scope
 from registry.participants.models import ConsentVersion
 from registry.ulcers.models import Ulcer
@@ -114,6 +115,18 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "site": cast.tokyo.pk,
         "prefix": cast.tokyo.prefix,
         "user": cast.vera.pk,
+        # access and participants
+        "user.pk": cast.vera.pk,
+        "user_role_add.pk": cast.vera.pk,
+        "user_role_remove.pk": cast.vera.pk,
+        "user_role_remove.role": cast.vera.memberships.get().pk,
+        "user_password_mail.pk": cast.vera.pk,
+        "token_revoke.pk": create_token(by=cast.ana, name="sample", days=1)[0].pk,
+        "site.pk": cast.tokyo.pk,
+        "consent_versions.pk": cast.tokyo.pk,
+        "screening.pk": screening.pk,
+        "consent.pk": screening.pk,
+        "enrol.pk": screening.pk,
     }
 
 
