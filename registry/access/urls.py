@@ -3,10 +3,12 @@ from django.urls import include, path, re_path
 
 from . import views
 
-# The pages of allauth that exist here: no sign-up, and nobody changes an address by themselves.
+# The pages of allauth that exist here: sign-up only says that it is closed, and nobody changes an
+# address by themselves.
 ACCOUNT_PAGES = [
     path("login/", accounts.login, name="account_login"),
     path("logout/", accounts.logout, name="account_logout"),
+    path("signup/", accounts.signup, name="account_signup"),
     path("inactive/", accounts.account_inactive, name="account_inactive"),
     path("password/change/", accounts.password_change, name="account_change_password"),
     path("password/reset/", accounts.password_reset, name="account_reset_password"),

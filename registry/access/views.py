@@ -232,7 +232,7 @@ def tokens(request: UserRequest) -> HttpResponse:
         _token, shown = actions.create_token(by=request.user, **form.cleaned_data)
         form = TokenForm()
     own = ApiToken.objects.filter(user=request.user)
-    return page(request, "access/tokens.html", form, tokens=own, shown=shown)
+    return page(request, "access/tokens.html", form, own=own, shown=shown)
 
 
 @login_required

@@ -135,8 +135,12 @@ def test_system_actors_cannot_log_in_or_be_mailed(client, cast):
 
 
 def test_there_is_no_signing_up_and_nobody_changes_their_address(client, cast):
+    form = {"email": "new@example.org", "password1": NEW_PASSWORD}
+    for answer in (client.get("/accounts/signup/"), client.post("/accounts/signup/", form)):
+        assert "Accounts are made by the study" in answer.content.decode()
+    assert not User.objects.filter(email="new@example.org").exists()
     client.force_login(cast.ana)
-    for path in ("/accounts/signup/", "/accounts/email/", "/accounts/confirm-email/"):
+    for path in ("/accounts/email/", "/accounts/confirm-email/"):
         assert client.get(path).status_code == 404
 
 
