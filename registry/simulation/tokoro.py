@@ -21,8 +21,8 @@ from registry.access.models import Site, User
 from registry.access.scope import scope
 from registry.core.errors import RefusedError
 from registry.core.findings import Level, judge
-from registry.imaging.models import Reading, Xray
-from registry.imaging.zones import zones_seen
+from registry.imaging import actions as imaging
+from registry.imaging.models import Xray
 from registry.participants import actions as participants
 from registry.participants.models import Consent, ConsentVersion, Participant, Screening
 from registry.participants.vault import Person
@@ -37,7 +37,6 @@ SITE_NAME = "Tokoro 2009 (reconstruction)"
 READER = "Tokoro et al. 2009"
 DAY = date(2008, 7, 2)  # mid-year, so that an onset in year y lies DAY.year - y whole years back
 LEG = "right"
-VIEWS, THIRDS = ["not_stated"], ["middle", "distal"]
 MARKED_ZONE = "zone_distal_medial"
 NOT_FOLLOWED = "Cross-sectional study: the paper reports one examination."
 
@@ -227,20 +226,21 @@ class _Entry:
                 "performed": True,
                 "purpose": "study",
                 "acquired_on": DAY,
-                "views": VIEWS,
-                "thirds_covered": THIRDS,
+                "views": ["not_stated"],
             },
-            {"pregnancy_excluded": "unknown", "modality": "unknown"},
+            dict.fromkeys(["pregnancy_excluded", "thirds_covered", "modality"], "unknown"),
         )
         assert isinstance(xray, Xray)
         other_zones = "not_assessable" if row.calcified else "absent"
-        zones = dict.fromkeys(sorted(zones_seen(VIEWS, THIRDS)), other_zones)
+        zones = dict.fromkeys(sorted(xray.zones_seen), other_zones)
         if row.calcified:
             zones[MARKED_ZONE] = "present"
-        enter_reading(
-            self.reader,
-            xray,
-            {
+        imaging.enter_published_reading(
+            by=self.by,
+            xray=xray,
+            reader=self.reader,
+            read_on=DAY,
+            values={
                 "mode": "independent",
                 "quality": "good",
                 "calcification": "present" if row.calcified else "absent",
@@ -272,10 +272,6 @@ class _Entry:
         return visits.save_form(
             by=self.by, entry=entry, values=values, absent=absent, revision=entry.revision
         )
-
-
-def enter_reading(reader: User, xray: Xray, values: dict[str, Any]) -> None:
-    Reading.objects.create(xray=xray, reader=reader, read_on=DAY, **values)
 
 
 def enter_ulcer(
