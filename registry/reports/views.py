@@ -21,6 +21,7 @@ def tokoro_report(request: HttpRequest) -> HttpResponse:
 
     The reconstruction is no patient data: it is reported alone, never pooled with sites.
     """
+    assert request.user.is_authenticated
     sites = Site.objects.filter(pk__in=request.user.sites_with(Permission.VIEW))
     chosen = None
     if prefix := request.GET.get("site", ""):

@@ -27,10 +27,10 @@ from registry.participants import actions as participants
 from registry.participants.models import Consent, ConsentVersion, Participant, Screening
 from registry.participants.vault import Person
 from registry.reports.tokoro import RECONSTRUCTION
-from registry.ulcers.models import Ulcer, UlcerAssessment
+from registry.ulcers import actions as ulcers
 from registry.visits import actions as visits
 from registry.visits.crf import FORMS, Crf
-from registry.visits.models import FormEntry, Visit
+from registry.visits.models import Visit
 
 FIXTURE = Path(settings.BASE_DIR) / "fixtures" / "tokoro_2009.csv"
 SITE_NAME = "Tokoro 2009 (reconstruction)"
@@ -250,21 +250,35 @@ class _Entry:
         )
 
     def _ulcer(self, visit: Visit, row: Row) -> None:
-        enter_ulcer(
-            self.by,
-            visit,
-            {
+        ulcer = ulcers.add_ulcer(
+            by=self.by,
+            participant=visit.participant,
+            limb=LEG,
+            visit=visit,
+            values={
                 "location": ["medial_malleolus"],
                 "onset_on": str(DAY.year),
                 "ulcer_cause": "venous",
             },
+        )
+        self._save(
+            visit,
+            "ulcers",
             {"assessed_on": DAY, "ulcer_status": "open", "extruded_calcium": row.extrusion},
             dict.fromkeys(["length_mm", "width_mm"], "unknown"),
+            occurrence=ulcer.label,
         )
 
-    def _save(self, visit: Visit, form: str, values: dict[str, Any], absent: dict[str, str]) -> Crf:
+    def _save(
+        self,
+        visit: Visit,
+        form: str,
+        values: dict[str, Any],
+        absent: dict[str, str],
+        occurrence: str = "",
+    ) -> Crf:
         """Judge and save a form of the leg, as the page does."""
-        entry = visit.entries.get(form=form, limb=LEG, occurrence="")
+        entry = visit.entries.get(form=form, limb=LEG, occurrence=occurrence)
         values = {"done_on": DAY, **values}
         for finding in judge(FORMS[form].items(), values, absent):
             if finding.level in (Level.IMPOSSIBLE, Level.MISSING):
@@ -272,24 +286,3 @@ class _Entry:
         return visits.save_form(
             by=self.by, entry=entry, values=values, absent=absent, revision=entry.revision
         )
-
-
-def enter_ulcer(
-    by: User,
-    visit: Visit,
-    values: dict[str, Any],
-    assessed: dict[str, Any],
-    absent: dict[str, str],
-) -> None:
-    ulcer = Ulcer.objects.create(
-        participant=visit.participant, limb=LEG, label="R1", recorded_on=DAY, by=by, **values
-    )
-    entry = FormEntry.objects.create(
-        participant=visit.participant,
-        visit=visit,
-        form="ulcers",
-        limb=LEG,
-        occurrence="R1",
-        state="complete",
-    )
-    UlcerAssessment.objects.create(entry=entry, ulcer=ulcer, done_on=DAY, absent=absent, **assessed)
