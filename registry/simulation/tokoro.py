@@ -154,9 +154,9 @@ class _Entry:
                 visits.miss_visit(by=self.by, visit=visit, because=NOT_FOLLOWED)
         assert baseline
         visits.attend_visit(by=self.by, visit=baseline, on=DAY)
-        self._leg_check(baseline, row)
-        if row.ceap == 6:
+        if row.ceap == 6:  # first, as leg check and CEAP class are judged against the open ulcers
             self._ulcer(baseline, row)
+        self._leg_check(baseline, row)
         if row.ceap is not None:
             self._ceap(baseline, row.ceap)
         self._xray(baseline, row)
