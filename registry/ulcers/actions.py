@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -46,7 +47,7 @@ def add_ulcer(
     ulcer = Ulcer(
         participant=participant, limb=limb, recorded_on=visit.attended_on, by=by, **values
     )
-    _refuse_impossible_onset(ulcer)
+    _refuse_impossible_onset(ulcer, seen_on=visit.attended_on)
     # Two users who add an ulcer at the same time wait here for each other.
     Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
     given = Ulcer.objects.filter(participant=participant, limb=limb)
@@ -70,20 +71,20 @@ def correct_ulcer(*, by: User, ulcer: Ulcer, values: Mapping[str, Any], reason: 
     ulcer = Ulcer.objects.select_for_update(of=("self",)).with_assessments().get(pk=ulcer.pk)
     for name in CORRECTABLE:
         setattr(ulcer, name, values[name])
-    _refuse_impossible_onset(ulcer)
+    seen_on = min([ulcer.recorded_on, *(one.assessed_on for one in ulcer.assessed)])
+    _refuse_impossible_onset(ulcer, seen_on=seen_on)
     with with_reason(reason.strip()):
         ulcer.save(update_fields=CORRECTABLE)
     recheck(by=by, site_id=ulcer.site_id, participant_no=ulcer.participant_id)
 
 
-def _refuse_impossible_onset(ulcer: Ulcer) -> None:
+def _refuse_impossible_onset(ulcer: Ulcer, *, seen_on: date) -> None:
     """A partial onset is refused only when every day it may mean is impossible."""
     onset = span(ulcer.onset_on)
-    seen = min([ulcer.recorded_on, *(one.assessed_on for one in ulcer.assessed)])
-    if onset.first > seen:
+    if onset.first > seen_on:
         raise UlcerError(
             _("The onset lies after the ulcer was first seen (%(day)s).")
-            % {"day": show_date(seen)},
+            % {"day": show_date(seen_on)},
             "onset_on",
         )
     participant = ulcer.participant

@@ -399,6 +399,15 @@ def ulcer_free_days(answers: Iterable[tuple[date, bool]], enrolled_on: date) -> 
     return UlcerFree(free, observed)
 
 
+def is_open(ulcer: KnownUlcer, on: date) -> bool:
+    """Whether the ulcer was known open on the day ``on``; recorded but not yet assessed counts."""
+    until_then = [one for one in in_time(ulcer.assessed) if one.assessed_on <= on]
+    return ulcer.recorded_on <= on and course(until_then).state in (
+        State.OPEN,
+        State.NOT_ASSESSED,
+    )
+
+
 def vcss_scores(leg: Iterable[KnownUlcer], on: date) -> dict[str, int | None]:
     """The three ulcer scores of VCSS that the leg's records propose for the day ``on``.
 
@@ -410,11 +419,9 @@ def vcss_scores(leg: Iterable[KnownUlcer], on: date) -> dict[str, int | None]:
     onsets: list[Span] = []
     longest: list[int | None] = []
     for ulcer in leg:
-        if ulcer.recorded_on > on:
+        if not is_open(ulcer, on):
             continue
         until_then = [one for one in in_time(ulcer.assessed) if one.assessed_on <= on]
-        if course(until_then).state not in (State.OPEN, State.NOT_ASSESSED):
-            continue
         onsets.append(ulcer.onset)
         sides = [until_then[-1].length_mm, until_then[-1].width_mm] if until_then else []
         longest.append(None if None in sides or not sides else int(max(sides)))

@@ -86,11 +86,12 @@ def ulcer(request: HttpRequest, pk: int) -> HttpResponse:
     assessments = found.assessed
     course = found.course()
     leg = list(Ulcer.objects.of_leg(participant, found.limb))
-    answers = LegCheck.objects.filter(
+    answers: Any = LegCheck.objects.filter(
         entry__participant=participant,
         entry__limb=found.limb,
         leg_status="present",  # an amputated leg has no ulcer-free time (domain.md B5)
         any_open_ulcer__isnull=False,
+        done_on__isnull=False,
     ).values_list("done_on", "any_open_ulcer")
     context = {
         "ulcer": found,
