@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import weakref
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.core.files import File
@@ -102,6 +103,25 @@ def submit_reading(*, by: User, xray: Xray, values: Mapping[str, Any]) -> Readin
     Xray.objects.select_for_update().get(pk=xray.pk)
     if not Xray.objects.to_read().filter(pk=xray.pk).exists():
         raise ImagingError(_("This leg is no longer waiting to be read. Nothing was saved."))
+    return _keep_reading(xray, reader=by, read_on=timezone.localdate(), values=values)
+
+
+@transaction.atomic
+def enter_published_reading(
+    *, by: User, xray: Xray, reader: User, read_on: date, values: Mapping[str, Any]
+) -> Reading:
+    """Enter a reading that ``reader`` published, of films that are not here.
+
+    It passes the same checks as :func:`submit_reading`. Raises :class:`ImagingError` naming the
+    item, and ``participants.actions.ParticipantError`` when consent forbids entry.
+    """
+    require_entry(_claim(xray).participant)
+    if Film.objects.filter(xray=xray).exists() or Reading.objects.filter(xray=xray).exists():
+        raise ImagingError(_("This leg has films or a reading here. Nothing was saved."))
+    return _keep_reading(xray, reader=reader, read_on=read_on, values=values)
+
+
+def _keep_reading(xray: Xray, *, reader: User, read_on: date, values: Mapping[str, Any]) -> Reading:
     seen = xray.zones_seen
     unseen = {zone: "not_assessable" for zone in ZONES if zone not in seen}
     values = {"mode": "independent"} | unseen | dict(values)
@@ -111,7 +131,7 @@ def submit_reading(*, by: User, xray: Xray, values: Mapping[str, Any]) -> Readin
     ]
     if findings:
         raise ImagingError(findings[0].message, findings[0].item)
-    return Reading.objects.create(xray=xray, reader=by, read_on=timezone.localdate(), **values)
+    return Reading.objects.create(xray=xray, reader=reader, read_on=read_on, **values)
 
 
 def _claim(xray: Xray) -> FormEntry:

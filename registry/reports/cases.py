@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import F, Max
 
 from registry.crfs.models import Ceap
 from registry.imaging.models import Reading
+from registry.imaging.rules import final_grade
 from registry.participants.models import Participants
 from registry.participants.rules import disease_duration_years
 
@@ -54,11 +57,15 @@ def baseline_cases(participants: Participants) -> list[Case]:
 
 
 def _final_grades(baseline: dict[str, Any]) -> dict[int, list[Grade]]:
-    """Calcification and pattern of each leg with a final grade, by participant."""
-    grades: dict[int, list[Grade]] = defaultdict(list)
-    rows = Reading.objects.filter(**baseline).values_list(
-        "xray__entry__participant", "calcification", "pattern"
+    """Calcification and pattern of each leg that has a final grade, by participant."""
+    rows = (
+        Reading.objects.filter(**baseline)
+        .order_by("xray", "read_no")
+        .annotate(participant_no=F("xray__entry__participant"))
+        .only("xray", "mode", "read_no", "calcification", "pattern")
     )
-    for participant, calcification, pattern in rows.iterator():
-        grades[participant].append((calcification, pattern))
+    grades: dict[int, list[Grade]] = defaultdict(list)
+    for _, readings in groupby(rows.iterator(), key=attrgetter("xray_id")):
+        if grade := final_grade(readings):
+            grades[grade.participant_no].append((grade.calcification, grade.pattern))
     return grades

@@ -78,7 +78,7 @@ def conventions() -> list[str]:
             " 2008, size unknown."
         ),
         _(
-            "Films: views not stated, middle and distal thirds. A calcified leg has the distal"
+            "Films: views not stated, thirds unknown, quality good. A calcified leg has the distal"
             " medial zone marked and its other zones not assessable, so its extent means nothing."
         ),
         _("CVI participants count as recruited in dermatology, controls in orthopaedics."),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from registry.access.models import Site
 from registry.access.roles import Permission
@@ -21,12 +21,13 @@ def tokoro_report(request: HttpRequest) -> HttpResponse:
 
     The reconstruction is no patient data: it is reported alone, never pooled with sites.
     """
+    assert request.user.is_authenticated
     sites = Site.objects.filter(pk__in=request.user.sites_with(Permission.VIEW))
-    chosen = None
+    chosen = sites[0] if len(sites) == 1 else None
     if prefix := request.GET.get("site", ""):
-        chosen = get_object_or_404(sites, prefix=prefix)
-    elif len(sites) == 1:
-        chosen = sites[0]
+        chosen = next((site for site in sites if site.prefix == prefix), None)
+        if chosen is None:
+            raise Http404
     covered = [chosen] if chosen else [site for site in sites if site.prefix != RECONSTRUCTION]
     participants = Participant.objects.visible_to(request.user).filter(site__in=covered)
     found = report(baseline_cases(participants))

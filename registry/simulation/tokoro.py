@@ -21,23 +21,22 @@ from registry.access.models import Site, User
 from registry.access.scope import scope
 from registry.core.errors import RefusedError
 from registry.core.findings import Level, judge
-from registry.imaging.models import Reading, Xray
-from registry.imaging.zones import zones_seen
+from registry.imaging import actions as imaging
+from registry.imaging.models import Xray
 from registry.participants import actions as participants
 from registry.participants.models import Consent, ConsentVersion, Participant, Screening
 from registry.participants.vault import Person
 from registry.reports.tokoro import RECONSTRUCTION
-from registry.ulcers.models import Ulcer, UlcerAssessment
+from registry.ulcers import actions as ulcers
 from registry.visits import actions as visits
 from registry.visits.crf import FORMS, Crf
-from registry.visits.models import FormEntry, Visit
+from registry.visits.models import Visit
 
 FIXTURE = Path(settings.BASE_DIR) / "fixtures" / "tokoro_2009.csv"
 SITE_NAME = "Tokoro 2009 (reconstruction)"
 READER = "Tokoro et al. 2009"
 DAY = date(2008, 7, 2)  # mid-year, so that an onset in year y lies DAY.year - y whole years back
 LEG = "right"
-VIEWS, THIRDS = ["not_stated"], ["middle", "distal"]
 MARKED_ZONE = "zone_distal_medial"
 NOT_FOLLOWED = "Cross-sectional study: the paper reports one examination."
 
@@ -155,9 +154,9 @@ class _Entry:
                 visits.miss_visit(by=self.by, visit=visit, because=NOT_FOLLOWED)
         assert baseline
         visits.attend_visit(by=self.by, visit=baseline, on=DAY)
-        self._leg_check(baseline, row)
-        if row.ceap == 6:
+        if row.ceap == 6:  # first, as leg check and CEAP class are judged against the open ulcers
             self._ulcer(baseline, row)
+        self._leg_check(baseline, row)
         if row.ceap is not None:
             self._ceap(baseline, row.ceap)
         self._xray(baseline, row)
@@ -227,20 +226,21 @@ class _Entry:
                 "performed": True,
                 "purpose": "study",
                 "acquired_on": DAY,
-                "views": VIEWS,
-                "thirds_covered": THIRDS,
+                "views": ["not_stated"],
             },
-            {"pregnancy_excluded": "unknown", "modality": "unknown"},
+            dict.fromkeys(["pregnancy_excluded", "thirds_covered", "modality"], "unknown"),
         )
         assert isinstance(xray, Xray)
         other_zones = "not_assessable" if row.calcified else "absent"
-        zones = dict.fromkeys(sorted(zones_seen(VIEWS, THIRDS)), other_zones)
+        zones = dict.fromkeys(sorted(xray.zones_seen), other_zones)
         if row.calcified:
             zones[MARKED_ZONE] = "present"
-        enter_reading(
-            self.reader,
-            xray,
-            {
+        imaging.enter_published_reading(
+            by=self.by,
+            xray=xray,
+            reader=self.reader,
+            read_on=DAY,
+            values={
                 "mode": "independent",
                 "quality": "good",
                 "calcification": "present" if row.calcified else "absent",
@@ -250,21 +250,35 @@ class _Entry:
         )
 
     def _ulcer(self, visit: Visit, row: Row) -> None:
-        enter_ulcer(
-            self.by,
-            visit,
-            {
+        ulcer = ulcers.add_ulcer(
+            by=self.by,
+            participant=visit.participant,
+            limb=LEG,
+            visit=visit,
+            values={
                 "location": ["medial_malleolus"],
                 "onset_on": str(DAY.year),
                 "ulcer_cause": "venous",
             },
+        )
+        self._save(
+            visit,
+            "ulcers",
             {"assessed_on": DAY, "ulcer_status": "open", "extruded_calcium": row.extrusion},
             dict.fromkeys(["length_mm", "width_mm"], "unknown"),
+            occurrence=ulcer.label,
         )
 
-    def _save(self, visit: Visit, form: str, values: dict[str, Any], absent: dict[str, str]) -> Crf:
+    def _save(
+        self,
+        visit: Visit,
+        form: str,
+        values: dict[str, Any],
+        absent: dict[str, str],
+        occurrence: str = "",
+    ) -> Crf:
         """Judge and save a form of the leg, as the page does."""
-        entry = visit.entries.get(form=form, limb=LEG, occurrence="")
+        entry = visit.entries.get(form=form, limb=LEG, occurrence=occurrence)
         values = {"done_on": DAY, **values}
         for finding in judge(FORMS[form].items(), values, absent):
             if finding.level in (Level.IMPOSSIBLE, Level.MISSING):
@@ -272,28 +286,3 @@ class _Entry:
         return visits.save_form(
             by=self.by, entry=entry, values=values, absent=absent, revision=entry.revision
         )
-
-
-def enter_reading(reader: User, xray: Xray, values: dict[str, Any]) -> None:
-    Reading.objects.create(xray=xray, reader=reader, read_on=DAY, **values)
-
-
-def enter_ulcer(
-    by: User,
-    visit: Visit,
-    values: dict[str, Any],
-    assessed: dict[str, Any],
-    absent: dict[str, str],
-) -> None:
-    ulcer = Ulcer.objects.create(
-        participant=visit.participant, limb=LEG, label="R1", recorded_on=DAY, by=by, **values
-    )
-    entry = FormEntry.objects.create(
-        participant=visit.participant,
-        visit=visit,
-        form="ulcers",
-        limb=LEG,
-        occurrence="R1",
-        state="complete",
-    )
-    UlcerAssessment.objects.create(entry=entry, ulcer=ulcer, done_on=DAY, absent=absent, **assessed)

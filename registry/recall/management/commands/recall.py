@@ -55,6 +55,8 @@ def _moment(text: str | None) -> datetime:
         raise CommandError(f"“{text}” is no time; write it like 2026-05-01T07:00+09:00.") from None
     if moment.tzinfo is None:
         raise CommandError(f"“{text}” says no offset from UTC; add one, like +09:00 or Z.")
+    if not 2000 <= moment.year < 2200:
+        raise CommandError(f"“{text}” lies outside the years 2000 to 2199.")
     return moment
 
 
