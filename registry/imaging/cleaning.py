@@ -7,6 +7,7 @@ free text, private block, overlay, curve or sequence of the source survives.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset, read_preamble
+from pydicom.pixels import pixel_array
 from pydicom.sr.codedict import codes
 from pydicom.tag import BaseTag
 from pydicom.uid import (
@@ -39,6 +41,9 @@ from pydicom.uid import (
 
 from registry.core.encryption import blind_index
 from registry.core.errors import RefusedError
+
+# Its warnings quote values.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 # A whole leg on two long cassettes at 0.1 mm a pixel is 35 million pixels.
 MAX_PIXELS = 80_000_000
@@ -140,7 +145,7 @@ def clean_film(upload: File) -> CleanFilm:
         raise _refused(_("The file is too large: at most %s MB are taken.") % megabytes)
     try:
         with warnings.catch_warnings():
-            # Decoders quote values in their warnings, and warnings end up in logs.
+            # These quote values too, and end up in logs.
             warnings.simplefilter("ignore")
             upload.seek(0)
             dicom = upload.read(132)[128:] == b"DICM"
@@ -251,7 +256,7 @@ def _pixels(source: Dataset) -> Any:
     if int(source.get("NumberOfFrames") or 1) != 1:
         raise _refused(_("Upload one picture a file: this one holds several."))
     _check_size(source.Columns, source.Rows)
-    pixels = source.pixel_array
+    pixels = pixel_array(source, index=0)
     if source.PhotometricInterpretation in ("MONOCHROME1", "MONOCHROME2"):
         if source.BitsAllocated not in (8, 16) or source.HighBit != source.BitsStored - 1:
             raise _refused(_("This DICOM file's pixel layout is not read."))

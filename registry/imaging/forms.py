@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.core.dictionary import items_of
-from registry.core.forms import Clock, ItemsForm
+from registry.core.forms import Clock, ItemsForm, Row
 
 from . import rules
 from .models import Reading, Xray
@@ -56,6 +56,17 @@ class ReadingForm(ItemsForm):
             if name != "mode" and (name not in ZONES or name in self.seen)
         }
         super().__init__(asked, Clock(timezone.localdate()), data=data)
+
+    def rows_of_zones(self) -> list[Row]:
+        return [row for row in self.rows() if row.name in ZONES]
+
+    def rows_before_zones(self) -> list[Row]:
+        """Quality, calcification and pattern."""
+        return [row for row in self.rows() if row.name in ("quality", "calcification", "pattern")]
+
+    def rows_after_zones(self) -> list[Row]:
+        shown = {row.name for row in [*self.rows_before_zones(), *self.rows_of_zones()]}
+        return [row for row in self.rows() if row.name not in shown]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

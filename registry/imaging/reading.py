@@ -12,7 +12,7 @@ from registry.access.models import SiteRecord, User
 from registry.core.dictionary import Kind, choice, declared, derived, kept, number, yes_no
 
 from .xray import Xray
-from .zones import ZONES
+from .zones import ZONES, zone_label
 
 PRESENT = {"calcification": "present"}
 ZONE_STATES = ("absent", "present", ("not_assessable", "not assessable"))
@@ -31,8 +31,7 @@ def _zones_present() -> Any:
 
 
 def _zone(name: str) -> Any:
-    third, aspect = name.removeprefix("zone_").split("_")
-    return choice(f"{third.capitalize()} third, {aspect}", ZONE_STATES, absence=False)
+    return choice(zone_label(name), ZONE_STATES, absence=False)
 
 
 @declared("reading", "X-ray reading")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from registry.core.findings import Finding, Level
 
-from .zones import ZONES
+from .zones import ZONES, zone_label
 
 # Registry-defined grades of extent by the number of zones present (forms.md).
 EXTENT = {0: 0, 1: 1, 2: 2, 3: 2}
@@ -72,9 +72,11 @@ def cross_checks(values: Mapping[str, Any], seen: Collection[str]) -> Iterator[F
     present = [zone for zone in ZONES if values.get(zone) == "present"]
     for zone in ZONES:
         if zone in seen and values.get(zone) is None:
-            yield finding(zone, _("Answer this zone: the films show it."), "zone_open")
+            message = _("%(zone)s: still to be answered, for the films show it.")
+            yield finding(zone, message % {"zone": _(zone_label(zone))}, "zone_open")
         if zone not in seen and values.get(zone) != "not_assessable":
-            yield finding(zone, _("The films do not show this zone."), "zone_unseen")
+            message = _("%(zone)s: the films do not show it.")
+            yield finding(zone, message % {"zone": _(zone_label(zone))}, "zone_unseen")
     if calcification == "present" and not present:
         yield finding(
             "calcification",
