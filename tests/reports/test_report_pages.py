@@ -73,6 +73,7 @@ def test_a_viewer_sees_her_own_site_only(client, captured):
     assert "Rio" not in page.content.decode()
     for prefix in ("RIO", "XXX", "\x00"):
         assert client.get(URL, {"site": prefix}).status_code == 404
+    assert client.post(URL).status_code == 405
 
 
 def test_a_monitor_sees_all_sites_together_or_one(client, captured):
