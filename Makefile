@@ -19,7 +19,7 @@ demo: .venv ## the demo study on http://localhost:8000, with all its services
 # pytest says everything on one channel, so that its closing line is the last one (see .ci/run).
 test: .venv ## the quick suite
 	@echo "Quick tests"
-	@$(PYTHON) -m pytest -m "not slow and not browser" 2>&1
+	@$(PYTHON) -m pytest -n 2 -m "not slow and not browser" 2>&1
 
 test-slow: .venv ## browser, kills, real workers, simulated years
 	@echo "Slow tests"

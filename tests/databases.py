@@ -27,31 +27,23 @@ def _code_state() -> str:
     return digest.hexdigest()[:12]
 
 
-def _owner_says(*statements: sql.Composable) -> None:
+def _as_owner() -> psycopg.Connection[tuple[object, ...]]:
+    """The owner, outside any test database."""
     given = settings.DATABASES["owner"]
-    with psycopg.connect(
+    return psycopg.connect(
         dbname="postgres",
         user=given["USER"],
         password=given["PASSWORD"],
         host=given["HOST"],
         port=given["PORT"] or None,
         autocommit=True,
-    ) as connection:
+    )
+
+
+def _owner_says(*statements: sql.Composable) -> None:
+    with _as_owner() as connection:
         for statement in statements:
             connection.execute(statement)
-
-
-def _exists(name: str) -> bool:
-    given = settings.DATABASES["owner"]
-    with psycopg.connect(
-        dbname="postgres",
-        user=given["USER"],
-        password=given["PASSWORD"],
-        host=given["HOST"],
-        port=given["PORT"] or None,
-    ) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        return found.fetchone() is not None
 
 
 def use(name: str) -> None:
@@ -64,20 +56,27 @@ def use(name: str) -> None:
 def template() -> str:
     """The name of a migrated database for this state of the code."""
     name = f"template_{_code_state()}"
-    if not _exists(name):
-        raw = f"raw_{name}"
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(raw))
-        _owner_says(drop, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(raw)))
-        use(raw)
-        call_command("migrate", verbosity=0)
-        use("postgres")
-        # Renamed only when whole, so that an interrupted run leaves no half template behind.
-        _owner_says(
-            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
-                sql.Identifier(raw), sql.Identifier(name)
-            )
-        )
+    with _as_owner() as connection:
+        # Of several test processes one migrates, the others wait for it.
+        connection.execute("SELECT pg_advisory_lock(4711)")
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if not found.fetchone():
+            _migrate(name)
     return name
+
+
+def _migrate(name: str) -> None:
+    raw_name = f"raw_{name}"
+    raw = sql.Identifier(raw_name)
+    _owner_says(
+        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(raw),
+        sql.SQL("CREATE DATABASE {}").format(raw),
+    )
+    use(raw_name)
+    call_command("migrate", verbosity=0)
+    use("postgres")
+    # Renamed only when whole, so that an interrupted run leaves no half template behind.
+    _owner_says(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(raw, sql.Identifier(name)))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -27,8 +28,8 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/api/") and (user := tokens.user_of(request)):
-            request.user = user
+        if request.path.startswith("/api/") and "Authorization" in request.headers:
+            request.user = tokens.user_of(request) or AnonymousUser()
         if not request.user.is_authenticated:
             return self.get_response(request)
         with user_scope(request.user, request=str(uuid.uuid4())), _clock_of(request.user):

@@ -150,6 +150,7 @@ class Row:
     errors: list[str]
     warning: str
     last: str
+    recorded: str
 
     @property
     def grouped(self) -> bool:
@@ -174,6 +175,7 @@ class ItemsForm(forms.Form):
         record: Any = None,
         last: Any = None,
         last_on: date | None = None,
+        recorded: Mapping[str, Any] | None = None,
         initial: Mapping[str, Any] | None = None,
         draft: bool = False,
         prefix: str | None = None,
@@ -182,6 +184,7 @@ class ItemsForm(forms.Form):
             name: item for name, item in items.items() if not item.derived and not item.companion_of
         }
         self.last, self.last_on = last, last_on
+        self.recorded = {name: v for name, v in (recorded or {}).items() if v is not None}
         self.draft = draft
         super().__init__(data, prefix=prefix, initial=dict(initial or {}) | self._stored(record))
         for name, item in self.items.items():
@@ -302,6 +305,7 @@ class ItemsForm(forms.Form):
                 last=show_value(item, getattr(self.last, name), self.last, name)
                 if self.last
                 else "",
+                recorded=show_value(item, self.recorded.get(name)),
             )
 
     @property

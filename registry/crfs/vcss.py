@@ -1,10 +1,20 @@
 """VCSS, the Venous Clinical Severity Score as revised in 2010: ten scores from 0 to 3."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from django.db.models import F, SmallIntegerField
 
-from registry.core.dictionary import Kind, derived, score
+from registry.core.dictionary import Kind, derived, score, text
+from registry.ulcers.models import Ulcer
+from registry.ulcers.rules import vcss_scores
 from registry.visits.crf import LimbCrf, crf
 
+if TYPE_CHECKING:
+    from registry.visits.models import Visit
+
+ULCER_SCORES = ("active_ulcers", "ulcer_duration", "ulcer_size")
 AREA = ("none or focal", "around the malleoli", "lower third of the calf", "wider")
 
 
@@ -48,6 +58,9 @@ class Vcss(LimbCrf):
         ["no ulcer", "under 2 cm", "2 to 6 cm", "over 6 cm"],
         required=True,
     )
+    ulcer_comment = text(
+        "Comment, where an ulcer score differs from the ulcer records", absence=False
+    )
     compression = score(
         "Compression",
         ["not used", "intermittent", "most days", "full compliance"],
@@ -85,3 +98,11 @@ class Vcss(LimbCrf):
         kind=Kind.SCORE,
         possible=(0, 27),
     )
+
+    @classmethod
+    def recorded(cls, visit: Visit, limb: str) -> dict[str, Any]:
+        """The ulcer scores as the ulcer records have them."""
+        if visit.attended_on is None:
+            return {}
+        leg = Ulcer.objects.filter(participant=visit.participant_id, limb=limb)
+        return vcss_scores(leg.with_assessments(), visit.attended_on)

@@ -94,6 +94,7 @@ class Section:
             draft=draft,
             last=previous,
             last_on=previous.done_on if previous else None,
+            recorded=self.kind.model.recorded(self.visit, entry.limb),
             initial={name: value for name, value in proposals.items() if name in self.items},
             prefix=prefix,
         )

@@ -57,14 +57,21 @@ def phone_index(phone: str) -> bytes | None:
 
 
 def keep(participant: Participant, person: Person) -> Identity:
-    """Write the participant's identity, encrypted under a data key of its own."""
+    """Write the participant's identity."""
+    identity = sealed(participant, person)
+    identity.save(force_insert=True)
+    return identity
+
+
+def sealed(participant: Participant, person: Person) -> Identity:
+    """The participant's identity, encrypted under a data key of its own; not yet written."""
     identity = Identity(participant=participant, **person.indexes())
     data_key = encryption.new_data_key()
     identity.wrapped_key = encryption.wrap_key(data_key, _place("wrapped_key", participant.pk))
     for name, value in _texts(person).items():
-        sealed = encryption.seal(data_key, value.encode(), _place(name, participant.pk))
-        setattr(identity, name, sealed if value else None)
-    identity.save(force_insert=True)
+        place = _place(name, participant.pk)
+        closed = encryption.seal(data_key, value.encode(), place) if value else None
+        setattr(identity, name, closed)
     return identity
 
 

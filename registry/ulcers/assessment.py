@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Case, DecimalField, F, Value, When
+from django.utils.translation import gettext as _
 
+from registry.core.dates import show_date, span
 from registry.core.dictionary import choice, date, derived, kept, number, score, text, yes_no
+from registry.core.errors import RefusedError
 from registry.visits.crf import Crf, Place, crf
 
+from .rules import State, course
 from .ulcer import Ulcer
 
 if TYPE_CHECKING:
     from registry.visits.models import Visit
 
 OPEN, CLOSED = {"ulcer_status": "open"}, {"ulcer_status": "closed"}
+AROUND_VISIT = timedelta(days=7)
+
+
+class UlcerError(RefusedError):
+    """An ulcer or its assessment cannot be written; the message says why."""
 
 
 @crf("Ulcers", code="ulcers")
@@ -86,7 +96,62 @@ class UlcerAssessment(Crf):
     calcium_palpable = yes_no("Calcium palpable")
     pain_nrs = score("Pain (0–10)", [str(step) for step in range(11)])
 
+    class Meta:
+        ordering = ["assessed_on", "id"]
+
     @classmethod
     def places(cls, visit: Visit) -> Iterable[Place]:
-        """One column for each ulcer that was not known closed for good before the visit."""
-        return []
+        """One column for each ulcer recorded by then and not healed or merged before."""
+        if visit.attended_on is None:
+            return
+        ulcers = Ulcer.objects.filter(
+            participant=visit.participant_id, recorded_on__lte=visit.attended_on
+        )
+        for ulcer in ulcers.prefetch_related("assessments"):
+            before = [one for one in ulcer.assessed if one.assessed_on < visit.attended_on]
+            if course(before).state not in (State.HEALED, State.MERGED):
+                yield ulcer.limb, ulcer.label
+
+    def before_saving(self) -> None:
+        """Find the ulcer by the entry's label; refuse impossible days and mergers."""
+        entry = self.entry
+        self.ulcer = Ulcer.objects.get(participant=entry.participant_id, label=entry.occurrence)
+        self._refuse_impossible_day()
+        if self.ulcer_status == "merged":
+            self._refuse_impossible_merger()
+
+    def _refuse_impossible_day(self) -> None:
+        on = self.assessed_on
+        if on is None:
+            raise UlcerError(_("Enter the day of the assessment."), "assessed_on")
+        if on > self.entry.participant.site.today:
+            raise UlcerError(_("The assessment's date lies in the future."), "assessed_on")
+        visit_on = self.entry.visit.attended_on
+        if abs(on - visit_on) > AROUND_VISIT:
+            raise UlcerError(
+                _("The assessment must lie within %(days)s days of the visit (%(day)s).")
+                % {"days": AROUND_VISIT.days, "day": show_date(visit_on)},
+                "assessed_on",
+            )
+        if on < span(self.ulcer.onset_on).first:
+            raise UlcerError(
+                _("The assessment lies before the onset of ulcer %(label)s.")
+                % {"label": self.ulcer.label},
+                "assessed_on",
+            )
+
+    def _refuse_impossible_merger(self) -> None:
+        self.merged_into = (self.merged_into or "").strip().upper()
+        leg = Ulcer.objects.of_leg(self.entry.participant, self.ulcer.limb)
+        other = leg.exclude(pk=self.ulcer.pk).filter(label=self.merged_into).first()
+        if other is None:
+            raise UlcerError(
+                _("“%(label)s” is no other ulcer of this leg.") % {"label": self.merged_into},
+                "merged_into",
+            )
+        if other.course().state == State.MERGED:
+            raise UlcerError(
+                _("Ulcer %(label)s was itself merged into %(into)s.")
+                % {"label": other.label, "into": other.course().merged_into},
+                "merged_into",
+            )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
 
-from registry.access.models import SiteRecord, User
+from registry.access.models import SiteRecord, SiteRecords, User
+from registry.core.dates import Span, span
 from registry.core.dictionary import choice, declared, kept, multi, partial_date
 from registry.participants.models import Participant
 from registry.visits.models import LIMBS
+
+from . import rules
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+    from .assessment import UlcerAssessment
 
 LOCATIONS = [
     ("medial_malleolus", "medial malleolus"),
@@ -21,6 +31,17 @@ LOCATIONS = [
     "foot",
     "circumferential",
 ]
+
+
+class Ulcers(SiteRecords):
+    """Ulcers with all that their course is read from."""
+
+    def with_assessments(self) -> Ulcers:
+        """Fetch participants and assessments in two queries, however many ulcers there are."""
+        return self.select_related("participant__site").prefetch_related("assessments")
+
+    def of_leg(self, participant: Participant, limb: str) -> Ulcers:
+        return self.filter(participant=participant, limb=limb).with_assessments()
 
 
 @declared("ulcer", "Ulcer")
@@ -43,6 +64,11 @@ class Ulcer(SiteRecord):
     recorded_on = kept(models.DateField(), "date", "First recorded on")
     by = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "withhold")
 
+    if TYPE_CHECKING:
+        assessments: RelatedManager[UlcerAssessment]
+
+    objects = Ulcers.as_manager()
+
     class Meta:
         ordering = ["participant", "label"]
         constraints = [
@@ -54,3 +80,21 @@ class Ulcer(SiteRecord):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def onset(self) -> Span:
+        """The days on which the ulcer may have begun: none after it was first recorded."""
+        days = span(self.onset_on)
+        return Span(days.first, max(days.first, min(days.last, self.recorded_on)))
+
+    @property
+    def assessed(self) -> list[UlcerAssessment]:
+        """Its assessments in the order of time; no query when they were prefetched."""
+        return sorted(
+            (one for one in self.assessments.all() if one.assessed_on),
+            key=lambda one: (one.assessed_on, one.pk),
+        )
+
+    def course(self) -> rules.Course:
+        """Open, closed, healed or merged, since when (:func:`.rules.course`)."""
+        return rules.course(self.assessed)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -138,6 +139,19 @@ def refresh_forms(*, by: User, visit: Visit) -> None:
         FormEntry.objects.filter(pk__in=superfluous).delete()
 
 
+def refresh_onward(*, by: User, visit: Visit) -> None:
+    """Refresh an attended visit and every later one that is not locked.
+
+    What is recorded late may begin or end a form at visits that were attended since.
+    """
+    locked = FormEntry.objects.filter(visit=OuterRef("pk"), locked_at__isnull=False)
+    onward = Visit.objects.filter(
+        participant=visit.participant_id, attended_on__gte=visit.attended_on
+    )
+    for one in onward.exclude(Exists(locked)).select_related("participant"):
+        refresh_forms(by=by, visit=one)
+
+
 @transaction.atomic
 def save_draft(*, by: User, entry: FormEntry, raw: Mapping[str, list[str]], revision: int) -> None:
     """Keep what was typed, unjudged. The form's record, if any, stays as it is."""
@@ -183,7 +197,7 @@ def save_form(
     entry.revision += 1
     entry.save(update_fields=["state", "draft", "draft_by", "draft_at", "revision"])
     if entry.visit:
-        refresh_forms(by=by, visit=entry.visit)
+        refresh_onward(by=by, visit=entry.visit)
     recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
     return record
 

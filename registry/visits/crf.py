@@ -81,6 +81,11 @@ class Crf(SiteRecord):
         """The legs or occurrences for which the form is asked at ``visit``; none: not asked."""
         raise NotImplementedError
 
+    @classmethod
+    def recorded(cls, visit: Visit, limb: str) -> dict[str, Any]:
+        """What other records say about items of this form: shown beside them, never filled in."""
+        return {}
+
     def before_saving(self) -> None:
         """Complete the record from what it says and from its neighbours, before each save."""
 

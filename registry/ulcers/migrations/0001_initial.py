@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('ulcer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assessments', to='ulcers.ulcer')),
             ],
             options={
-                'abstract': False,
+                'ordering': ['assessed_on', 'id'],
             },
         ),
         migrations.AddConstraint(

@@ -1,0 +1,100 @@
+"""The synthetic cohort: reproducible, within every wall, and its truth can be found again."""
+
+from datetime import date
+from itertools import islice
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from registry.access.models import User
+from registry.access.scope import scope
+from registry.audit.models import Change
+from registry.imaging.models import Reading
+from registry.participants.models import Identity, Participant
+from registry.quality.checks import findings_of
+from registry.simulation.cohort import TRUTH, people
+from registry.simulation.writing import sites, write
+from registry.visits.models import FormEntry, Visit
+
+TODAY = date(2026, 3, 1)
+
+
+def test_the_same_seed_and_day_give_the_same_persons():
+    first = list(people(7, 30, 4, TODAY))
+    assert first == list(people(7, 30, 4, TODAY))
+    assert first != list(people(8, 30, 4, TODAY))
+
+
+def test_a_person_does_not_depend_on_how_many_are_drawn():
+    assert list(islice(people(7, 1000, 4, TODAY), 20)) == list(people(7, 20, 4, TODAY))
+
+
+@pytest.fixture
+def written(db):
+    at = sites(2)
+    cohort = list(people(3, 60, 4, TODAY))
+    assert sum(write(cohort, at)) == 60
+    ids = [site.pk for site in at]
+    with scope(User.objects.system("import"), ids, identity_sites=ids):
+        yield cohort
+
+
+def test_what_is_written_is_what_was_drawn(written):
+    assert Participant.objects.count() == Identity.objects.count() == 60
+    forms = sum(len(visit.forms) for person in written for visit in person.visits)
+    assert FormEntry.objects.filter(state="complete").count() == forms
+    readings = sum(len(visit.readings) for person in written for visit in person.visits)
+    assert Reading.objects.count() == readings > 0
+    attended = sum(bool(visit.attended_on) for person in written for visit in person.visits)
+    assert Visit.objects.filter(attended_on__isnull=False).count() == attended
+
+
+def test_history_names_who_wrote(written):
+    authors = set(Change.objects.values_list("by__email", flat=True))
+    assert authors == {"import@system.invalid"}
+
+
+def test_the_cohort_breaks_no_rule_of_the_registry(written):
+    for participant in Participant.objects.all()[:25]:
+        assert findings_of(participant.pk) == {}, participant
+
+
+def test_bad_arguments_are_one_sentence(db):
+    for arguments in (["--participants", "0"], ["--sites", "0"], ["--years", "0"]):
+        with pytest.raises(CommandError, match="Give at least 1 participant"):
+            call_command("simulate", *arguments)
+
+
+def test_the_truth_can_be_found_again():
+    """Over 4,000 drawn persons the effects built in stand out of the records."""
+    cvi = [person for person in people(1, 4000, 4, TODAY) if person.arm == "cvi"]
+
+    def calcified(chosen):
+        legs = [
+            reading
+            for person, leg in chosen
+            for visit in person.visits[:1]
+            for limb, reading in visit.readings.items()
+            if limb == leg.limb
+        ]
+        return sum(reading["calcification"] == "present" for reading in legs) / len(legs)
+
+    pairs = [(person, leg) for person in cvi for leg in person.legs]
+    mild = calcified([pair for pair in pairs if pair[1].clinical in ("C0", "C2")])
+    severe = calcified([pair for pair in pairs if pair[1].clinical == "C6"])
+    assert severe > 2 * mild
+
+    def healing_days(with_calcium):
+        times = [
+            (ulcer.healed - person.enrolled_on).days
+            for person, leg in pairs
+            for ulcer in leg.ulcers[:1]
+            if ulcer.healed
+            and bool(leg.calcified_from and leg.calcified_from <= person.enrolled_on)
+            is with_calcium
+            and (TODAY - person.enrolled_on).days > 1000
+        ]
+        return sorted(times)[len(times) // 2]
+
+    slower = healing_days(True) / healing_days(False)
+    assert slower == pytest.approx(1 / TRUTH.healing_ratio_if_calcified, rel=0.35)
