@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 
 import pytest
@@ -9,8 +10,9 @@ from django.core import signing
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
-from registry.access.models import Membership
+from registry.access.models import Membership, User
 from registry.access.roles import Role
+from registry.access.scope import scope
 from registry.exports import actions, tasks, views
 from registry.exports.actions import ExportError
 from registry.exports.models import Dataset, DatasetRequest, Download
@@ -28,7 +30,7 @@ ASKED = {
 
 
 @pytest.fixture
-def page(client):
+def shown(client):
     """Open a page as somebody."""
 
     def open_page(who, name, *args, data=None, **extra):
@@ -39,23 +41,28 @@ def page(client):
     return open_page
 
 
-def test_from_request_to_download(cohort, page, client):
-    sent = page(cohort.fay, "new_dataset", data=ASKED)
+def add_role(user, role):
+    with scope(User.objects.system("migration"), []):
+        Membership.objects.create(user=user, role=role)
+
+
+def test_from_request_to_download(cohort, shown, client):
+    sent = shown(cohort.fay, "new_dataset", data=ASKED)
     asked = DatasetRequest.objects.get()
     assert sent.url == reverse("dataset_request", args=[asked.pk])
-    assert "Calcium and ulcers" in page(cohort.jun, "datasets").content.decode()
+    assert "Calcium and ulcers" in shown(cohort.jun, "datasets").content.decode()
     assert (
-        page(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"}).status_code
+        shown(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"}).status_code
         == 302
     )
     asked.refresh_from_db()
     assert (asked.state, asked.decided_by) == ("approved", cohort.jun)
     dataset = Dataset.objects.get()
-    waiting = page(cohort.fay, "dataset", dataset.pk).content.decode()
+    waiting = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert 'hx-trigger="every 2s"' in waiting
     tasks.build_dataset(dataset.pk)
     dataset.refresh_from_db()
-    ready = page(cohort.fay, "dataset", dataset.pk).content.decode()
+    ready = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert "hx-trigger" not in ready
     assert dataset.sha256 in ready
     link = ready.partition(f'href="/datasets/{dataset.pk}/')[2].partition('"')[0]
@@ -67,95 +74,94 @@ def test_from_request_to_download(cohort, page, client):
     assert [(d.dataset_id, d.user_id) for d in Download.objects.all()] == [
         (dataset.pk, cohort.fay.pk)
     ]
-    assert "Fay Okafor" in page(cohort.jun, "dataset", dataset.pk).content.decode()
+    assert "Fay Okafor" in shown(cohort.jun, "dataset", dataset.pk).content.decode()
 
 
-def test_the_fragment_is_the_progress_alone(cohort, order, page):
+def test_the_fragment_is_the_progress_alone(cohort, order, shown):
     dataset = order()
     Dataset.objects.filter(pk=dataset.pk).update(
         state="building", stage="ceap", rows_done=1200, rows_expected=5000
     )
-    got = page(cohort.fay, "dataset", dataset.pk, headers={"HX-Request": "true"}).content.decode()
+    got = shown(cohort.fay, "dataset", dataset.pk, headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in got
     assert 'max="5000"' in got
     assert 'value="1200"' in got
     assert "ceap" in got
 
 
-def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, page):
+def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, shown):
     dataset = order()
     actions._fail(dataset, "ceap: 3 of 4 rows were delivered.")
-    got = page(cohort.fay, "dataset", dataset.pk).content.decode()
+    got = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert "3 of 4 rows" in got
     assert "hx-trigger" not in got
-    again = page(cohort.fay, "build_dataset_again", dataset.pk, data={})
+    again = shown(cohort.fay, "build_dataset_again", dataset.pk, data={})
     new = Dataset.objects.exclude(pk=dataset.pk).get()
     assert again.url == reverse("dataset", args=[new.pk])
-    assert page(cohort.fay, "build_dataset_again", dataset.pk, data={}).status_code == 409
+    assert shown(cohort.fay, "build_dataset_again", dataset.pk, data={}).status_code == 409
 
 
-def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, page):
+def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
     build.participant(cohort.ana, enrolled_on=ENROLLED, consent={"allows_sharing": False})
-    got = page(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
+    got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
     assert "participant_age_at_enrolment" in got
-    assert "<td>9</td>" in got
-    assert "fewer than 8" in got
+    numbers = [cell.strip() for cell in re.findall(r"</th><td>([^<]*)</td>", got)]
+    assert numbers[:3] == ["9", "fewer than 8", "0"]
     assert DatasetRequest.objects.count() == 0
-    other = page(
+    other = shown(
         cohort.fay, "new_dataset", data=ASKED | {"preview": "1", "profile": "limited"}
     ).content.decode()
     assert "participant_site" in other
     assert "participant_site" not in got
 
 
-def test_a_preview_equals_the_dataset(cohort, built, page):
+def test_a_preview_equals_the_dataset(cohort, built, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
-    got = page(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"})
+    got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"})
     delivered = built().manifest["tables"][0]["delivered"]
     assert got.context["numbers"].included.people == delivered == 9
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
+def test_a_bad_request_is_shown_again_with_what_was_typed(cohort, shown):
+    for wrong, message in (
         ({"title": ""}, "This field is required"),
         ({"purpose": " "}, "This field is required"),
         ({"profile": "everything"}, "Select a valid choice"),
         ({"forms": ["identity"]}, "Select a valid choice"),
         ({"arms": []}, "This field is required"),
         ({"arms": ["control"]}, "there is nothing to ask for"),
-    ],
-)
-def test_a_bad_request_is_shown_again_with_what_was_typed(cohort, page, wrong, message):
-    got = page(cohort.fay, "new_dataset", data=ASKED | wrong)
-    assert got.status_code == 422
-    assert message in got.content.decode()
-    assert "title" in wrong or "Calcium and ulcers" in got.content.decode()
+    ):
+        got = shown(cohort.fay, "new_dataset", data=ASKED | wrong)
+        assert got.status_code == 422
+        assert message in got.content.decode()
+        assert "title" in wrong or "Calcium and ulcers" in got.content.decode()
     assert DatasetRequest.objects.count() == 0
 
 
-def test_a_return_needs_a_reason_and_is_shown(cohort, page):
-    page(cohort.fay, "new_dataset", data=ASKED)
+def test_a_return_needs_a_reason_and_is_shown(cohort, shown):
+    shown(cohort.fay, "new_dataset", data=ASKED)
     asked = DatasetRequest.objects.get()
-    refused = page(
+    refused = shown(
         cohort.jun, "dataset_request", asked.pk, data={"decision": "return", "reason": " "}
     )
     assert refused.status_code == 422
-    page(cohort.jun, "dataset_request", asked.pk, data={"decision": "return", "reason": "Why men?"})
-    assert "Why men?" in page(cohort.fay, "dataset_request", asked.pk).content.decode()
+    shown(
+        cohort.jun, "dataset_request", asked.pk, data={"decision": "return", "reason": "Why men?"}
+    )
+    assert "Why men?" in shown(cohort.fay, "dataset_request", asked.pk).content.decode()
     assert Dataset.objects.count() == 0
-    late = page(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"})
+    late = shown(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"})
     assert late.status_code == 422
 
 
-def test_nobody_decides_on_his_own_request(cohort, page):
-    Membership.objects.create(user=cohort.jun, role=Role.RESEARCHER)
-    page(cohort.jun, "new_dataset", data=ASKED)
+def test_nobody_decides_on_his_own_request(cohort, shown):
+    add_role(cohort.jun, Role.RESEARCHER)
+    shown(cohort.jun, "new_dataset", data=ASKED)
     asked = DatasetRequest.objects.get()
-    got = page(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"})
+    got = shown(cohort.jun, "dataset_request", asked.pk, data={"decision": "approve"})
     assert got.status_code == 422
     assert "another steward" in got.content.decode()
     assert "Approve and build" not in got.content.decode()
@@ -163,33 +169,32 @@ def test_nobody_decides_on_his_own_request(cohort, page):
         DatasetRequest.objects.update(state="approved", decided_by=cohort.jun)
 
 
-def test_a_researcher_does_not_decide(cohort, page):
-    page(cohort.fay, "new_dataset", data=ASKED)
+def test_a_researcher_does_not_decide(cohort, shown):
+    shown(cohort.fay, "new_dataset", data=ASKED)
     asked = DatasetRequest.objects.get()
-    got = page(cohort.fay, "dataset_request", asked.pk, data={"decision": "approve"})
+    got = shown(cohort.fay, "dataset_request", asked.pk, data={"decision": "approve"})
     assert got.status_code == 403
     with pytest.raises(ExportError, match="data steward"):
         actions.approve_request(by=cohort.fay, request=asked)
 
 
-@pytest.mark.parametrize("who", ["ana", "hiro", "vera", "chen", "eli", "ines", "kei", "gus"])
-def test_others_have_no_business_here(cohort, built, page, who):
+def test_others_have_no_business_here(cohort, built, shown):
     dataset = built().dataset
-    someone = getattr(cohort, who)
-    for name, args in (
-        ("datasets", []),
-        ("new_dataset", []),
-        ("dataset_request", [dataset.request_id]),
-        ("dataset", [dataset.pk]),
-        ("download_dataset", [dataset.pk, "x"]),
-    ):
-        assert page(someone, name, *args).status_code == 403
+    for who in ("ana", "hiro", "vera", "chen", "eli", "ines", "kei", "gus"):
+        for name, args in (
+            ("datasets", []),
+            ("new_dataset", []),
+            ("dataset_request", [dataset.request_id]),
+            ("dataset", [dataset.pk]),
+            ("download_dataset", [dataset.pk, "x"]),
+        ):
+            assert shown(getattr(cohort, who), name, *args).status_code == 403
 
 
-def test_another_researchers_dataset_does_not_exist(cohort, built, page):
+def test_another_researchers_dataset_does_not_exist(cohort, built, shown, client):
     dataset = built().dataset
     gus = cohort.gus
-    Membership.objects.create(user=gus, role=Role.RESEARCHER)
+    add_role(gus, Role.RESEARCHER)
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
     own = signing.dumps([dataset.pk, gus.pk], salt=views.SALT)
     for name, args in (
@@ -198,16 +203,14 @@ def test_another_researchers_dataset_does_not_exist(cohort, built, page):
         ("download_dataset", [dataset.pk, token]),
         ("download_dataset", [dataset.pk, own]),
     ):
-        assert page(gus, name, *args).status_code == 404
-    assert page(gus, "build_dataset_again", dataset.pk, data={}).status_code == 404
-    assert "Calcium" not in page(gus, "datasets").content.decode()
-    client_url = reverse("new_dataset") + f"?project={dataset.request.project_id}"
-    page(gus, "datasets")
-    assert page(gus, "datasets").client.get(client_url).status_code == 404
+        assert shown(gus, name, *args).status_code == 404
+    assert shown(gus, "build_dataset_again", dataset.pk, data={}).status_code == 404
+    assert "Calcium" not in shown(gus, "datasets").content.decode()
+    assert client.get(f"/datasets/new/?project={dataset.request.project_id}").status_code == 404
 
 
 def test_a_link_is_for_one_person_one_dataset_and_a_quarter_of_an_hour(
-    cohort, built, page, monkeypatch
+    cohort, built, shown, monkeypatch
 ):
     dataset = built().dataset
     good = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
@@ -218,36 +221,36 @@ def test_a_link_is_for_one_person_one_dataset_and_a_quarter_of_an_hour(
         signing.dumps([dataset.pk + 1, cohort.fay.pk], salt=views.SALT),
         signing.dumps([dataset.pk, cohort.jun.pk], salt=views.SALT),
     ):
-        assert page(cohort.fay, "download_dataset", dataset.pk, wrong).status_code == 404
-    assert page(cohort.jun, "download_dataset", dataset.pk, good).status_code == 403
+        assert shown(cohort.fay, "download_dataset", dataset.pk, wrong).status_code == 404
+    assert shown(cohort.jun, "download_dataset", dataset.pk, good).status_code == 403
     monkeypatch.setattr(views, "LINK_LASTS", -1)
-    expired = page(cohort.fay, "download_dataset", dataset.pk, good)
+    expired = shown(cohort.fay, "download_dataset", dataset.pk, good)
     assert expired.url == reverse("dataset", args=[dataset.pk])
     assert Download.objects.count() == 0
 
 
-def test_an_altered_or_missing_file_is_never_served(cohort, built, page):
+def test_an_altered_or_missing_file_is_never_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
     with open(default_storage.path(dataset.stored_as), "r+b") as file:
         file.seek(100)
         file.write(b"x")
-    altered = page(cohort.fay, "download_dataset", dataset.pk, token)
+    altered = shown(cohort.fay, "download_dataset", dataset.pk, token)
     assert altered.status_code == 409
     assert "not the one that was built" in altered.content.decode()
     default_storage.delete(dataset.stored_as)
-    assert page(cohort.fay, "download_dataset", dataset.pk, token).status_code == 409
+    assert shown(cohort.fay, "download_dataset", dataset.pk, token).status_code == 409
     assert Download.objects.count() == 0
 
 
-def test_a_failed_dataset_is_not_served(cohort, built, page):
+def test_a_failed_dataset_is_not_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
     actions._fail(dataset, "late")
-    assert page(cohort.fay, "download_dataset", dataset.pk, token).status_code == 409
+    assert shown(cohort.fay, "download_dataset", dataset.pk, token).status_code == 409
 
 
-def test_a_later_request_joins_its_project(cohort, built, page, client):
+def test_a_later_request_joins_its_project(cohort, built, shown, client):
     dataset = built().dataset
     project = dataset.request.project
     client.force_login(cohort.fay)
