@@ -3,11 +3,11 @@
 from django.urls import include, path
 
 urlpatterns = [
-    path("accounts/", include("allauth.account.urls")),
     path("", include("registry.access.urls")),
     path("", include("registry.audit.urls")),
     path("", include("registry.quality.urls")),
     path("", include("registry.participants.urls")),
+    path("", include("registry.visits.urls")),
     path("", include("registry.imaging.urls")),
     path("", include("registry.ulcers.urls")),
     path("", include("registry.crfs.urls")),

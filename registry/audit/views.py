@@ -39,11 +39,9 @@ def history(request: HttpRequest, label: str, key: int) -> HttpResponse:
         raise Http404
     for change in page:
         change.lines = _lines(model, change)
-    return render(
-        request,
-        "audit/history.html",
-        {"page": page, "label": getattr(model, "declaration", None) or model._meta, "key": key},
-    )
+    declaration = getattr(model, "declaration", None)
+    what = declaration.label if declaration else model._meta.verbose_name
+    return render(request, "audit/history.html", {"page": page, "what": what, "key": key})
 
 
 def _lines(model: type[SiteRecord], change: Change) -> list[tuple[str, object, object]]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from .numbers import UnreadableError
 
+YEARS = (1900, 2200)
 # English, Portuguese: what people type whatever the page's language.
 _MONTHS = {
     word: number
@@ -64,9 +65,9 @@ def read_date(text: str, *, today: date, visit_on: date | None = None, order: st
             parts = found.groupdict()
             year = _ERAS[parts["era"].upper()] + int(parts["ey"]) if "era" in parts else parts["y"]
             month = _month(parts["month"], text) if "month" in parts else parts["m"]
-            return _day(int(year), int(month), int(parts["d"]))
+            return _day(_year(year), int(month), int(parts["d"]))
     if found := _TWO_ORDERS.fullmatch(typed):
-        return _two_orders(int(found["a"]), int(found["b"]), int(found["y"]), typed, order)
+        return _two_orders(int(found["a"]), int(found["b"]), _year(found["y"]), typed, order)
     if _read_month(typed, text):
         raise UnreadableError(
             _("“%(text)s” lacks the day. Type the full date.") % {"text": text.strip()}
@@ -86,7 +87,7 @@ def read_partial_date(
     """
     typed = unicodedata.normalize("NFKC", text).strip()
     if re.fullmatch(r"\d{4}年?", typed):
-        return typed[:4]
+        return f"{_year(typed[:4]):04d}"
     if month := _read_month(typed, text):
         return month
     return read_date(text, today=today, visit_on=visit_on, order=order).isoformat()
@@ -98,8 +99,18 @@ def _read_month(typed: str, text: str) -> str:
             parts = found.groupdict()
             month = int(_month(parts["month"], text) if "month" in parts else parts["m"])
             if 1 <= month <= 12:
-                return f"{int(parts['y']):04d}-{month:02d}"
+                return f"{_year(parts['y']):04d}-{month:02d}"
     return ""
+
+
+def _year(number: str | int) -> int:
+    """A year that somebody alive may have written; others are slips of the keyboard."""
+    if not YEARS[0] <= int(number) <= YEARS[1]:
+        raise UnreadableError(
+            _("The year %(year)s cannot be: years lie from %(low)s to %(high)s.")
+            % {"year": number, "low": YEARS[0], "high": YEARS[1]}
+        )
+    return int(number)
 
 
 def _month(word: str, text: str) -> int:

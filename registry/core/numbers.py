@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from django.utils.translation import gettext as _
 
 _SHAPE = re.compile(r"(?P<comparator>[=<>]?)(?P<sign>-?)(?P<whole>\d*)(?:[.,](?P<part>\d+))?")
+LONGEST = 16  # characters; longer ones are slips, and no column holds them
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 
 
@@ -35,12 +36,13 @@ def read_number(text: str, possible: tuple[float, float] | None = None) -> Numbe
     typed = unicodedata.normalize("NFKC", text).strip()
     bare = typed[:1] + typed[1:].lstrip() if typed[:1] in "=<>" else typed
     shape = _SHAPE.fullmatch(bare)
-    if not shape or not (shape["whole"] or shape["part"]):
+    if not shape or not (shape["whole"] or shape["part"]) or len(bare) > LONGEST:
         raise UnreadableError(
             _("“%(text)s” cannot be read as a number. Type digits, with one comma or dot.")
             % {"text": text.strip()}
         )
-    value = Decimal(f"{shape['sign']}{shape['whole'] or 0}.{shape['part'] or 0}")
+    # As many decimals as were typed: what was typed is kept beside a converted value.
+    value = Decimal(f"{shape['sign']}{shape['whole'] or 0}.{shape['part'] or ''}")
     digits = bare.lstrip("=<>-")
     if _THOUSANDS.fullmatch(digits):
         thousands = Decimal(shape["sign"] + digits.replace(".", "").replace(",", ""))

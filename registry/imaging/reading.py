@@ -12,10 +12,11 @@ from registry.access.models import SiteRecord, User
 from registry.core.dictionary import Kind, choice, declared, derived, kept, number, yes_no
 
 from .xray import Xray
-from .zones import ZONES
+from .zones import ZONES, zone_label
 
 PRESENT = {"calcification": "present"}
 ZONE_STATES = ("absent", "present", ("not_assessable", "not assessable"))
+CALCIFICATION = ("present", "absent", ("not_assessable", "not assessable"))
 
 
 def _zones_present() -> Any:
@@ -30,8 +31,7 @@ def _zones_present() -> Any:
 
 
 def _zone(name: str) -> Any:
-    third, aspect = name.removeprefix("zone_").split("_")
-    return choice(f"{third.capitalize()} third, {aspect}", ZONE_STATES, absence=False)
+    return choice(zone_label(name), ZONE_STATES, absence=False)
 
 
 @declared("reading", "X-ray reading")
@@ -39,6 +39,7 @@ class Reading(SiteRecord):
     """One read by one reader. Independent reads never show one another."""
 
     site_from = "xray"
+    web_grants = "SELECT, INSERT"  # a submitted reading stands
 
     xray = kept(models.ForeignKey(Xray, models.PROTECT, related_name="readings"), "withhold")
     reader = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "group", "Reader")
@@ -48,7 +49,7 @@ class Reading(SiteRecord):
     quality = choice(
         "Quality of the film", ["good", "limited", "unreadable"], required=True, absence=False
     )
-    calcification = choice("Calcification", ZONE_STATES[::-1], required=True, absence=False)
+    calcification = choice("Calcification", CALCIFICATION, required=True, absence=False)
     pattern = choice(
         "Pattern",
         ["punctate", "trabecular", "reticular", "amorphous", "plate", "other"],

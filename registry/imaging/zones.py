@@ -4,6 +4,13 @@ THIRDS = ("proximal", "middle", "distal")
 ASPECTS = ("medial", "lateral", "anterior", "posterior")
 ZONES = tuple(f"zone_{third}_{aspect}" for third in THIRDS for aspect in ASPECTS)
 
+
+def zone_label(zone: str) -> str:
+    """``zone_middle_lateral`` → Middle third, lateral."""
+    third, aspect = zone.removeprefix("zone_").split("_")
+    return f"{third.capitalize()} third, {aspect}"
+
+
 # What a view shows: the other zones are not assessable, which is not absent (domain.md C1).
 ASPECTS_OF_VIEW = {
     "ap": ("medial", "lateral"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
-from django.utils import timezone
+from django.utils.translation import gettext
 
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core import dictionary as d
 from registry.core.dictionary import declared, kept
 
-from .rules import STOPS_COLLECTION, STOPS_CONTACT
+from .rules import REASONS, STOPS_COLLECTION, STOPS_CONTACT, read_study_number
 
 
 class Root(SiteRecord):
@@ -80,6 +82,10 @@ class Screening(Root):
     def eligible(self) -> bool:
         return not self.reasons
 
+    @property
+    def reasons_in_words(self) -> list[str]:
+        return [gettext(REASONS[code]) for code in self.reasons]
+
 
 class ConsentVersion(Root):
     """A version of the consent form in force at a site."""
@@ -141,12 +147,24 @@ class Consent(SiteRecord):
 
 
 class Participants(SiteRecords):
-    """Participants, with what their consents say today."""
+    """Participants by number, and with what their consents say today."""
+
+    def numbered(self, text: str, sites: Iterable[int]) -> Participants:
+        """Those whom a typed study number can mean at ``sites`` (ids).
+
+        Raises :class:`registry.core.numbers.UnreadableError`.
+        """
+        prefixes = Site.objects.filter(pk__in=sites).values_list("prefix", flat=True)
+        return self.filter(study_number__in=read_study_number(text).among(prefixes))
 
     def with_consent(self) -> Participants:
-        """Annotate ``contact_stopped`` and ``collection_stopped``: what consent says today."""
+        """Annotate ``contact_stopped`` and ``collection_stopped``: what consent says today.
+
+        No withdrawal lies in the future of its site, so each one recorded holds, whatever day
+        it is where this is asked.
+        """
         consents = Consent.objects.filter(screening=OuterRef("screening"))
-        withdrawn = consents.filter(withdrawn_on__lte=timezone.localdate())
+        withdrawn = consents.filter(withdrawn_on__isnull=False)
         latest = consents.order_by("-signed_on", "-id").values("allows_contact")[:1]
         return self.annotate(latest_contact=Subquery(latest)).annotate(
             contact_stopped=Q(Exists(withdrawn.filter(withdrawal_scope__in=sorted(STOPS_CONTACT))))

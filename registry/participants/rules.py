@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from registry.core.numbers import UnreadableError
 
 STOPS_CONTACT = frozenset({"stop_contact", "stop_collection", "erase_identity"})
 STOPS_COLLECTION = frozenset({"stop_collection", "erase_identity"})
@@ -33,22 +39,92 @@ def study_number(prefix: str, running: int) -> str:
     return f"{stem}-{check_character(stem)}"
 
 
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−ー"), "-")
+_TYPED = re.compile(
+    r"(?:(?P<prefix>[A-Z][A-Z0-9]{0,3})[- ]+|(?P<letters>[A-Z]{1,4}))?"
+    r"(?P<running>[0-9]{1,7})"
+    r"(?:[- ]+(?P<check>[0-9A-Z])|(?P<letter>[A-Z]))?"
+)
+
+
+@dataclass(frozen=True)
+class TypedNumber:
+    """A study number as it was typed; ``prefix`` and ``check`` may be left out."""
+
+    text: str
+    prefix: str
+    running: int
+    check: str
+
+    def among(self, prefixes: Iterable[str]) -> list[str]:
+        """The study numbers it can mean at the sites of these ``prefixes``.
+
+        Raises :class:`UnreadableError` when the check character fits none. It is computed from
+        the number, so the answer says nothing about who is enrolled.
+        """
+        numbers = [
+            study_number(prefix, self.running)
+            for prefix in ([self.prefix] if self.prefix else prefixes)
+        ]
+        if self.check:
+            numbers = [number for number in numbers if number[-1] == self.check]
+            if not numbers:
+                raise UnreadableError(
+                    _(
+                        "%(text)s: the check character %(check)s does not fit."
+                        " Compare the number with the source."
+                    )
+                    % {"text": self.text, "check": self.check}
+                )
+        return numbers
+
+
+def read_study_number(text: str) -> TypedNumber:
+    """Read ``42``, ``0042``, ``tky-42``, ``TKY-0042-K``, in full width too.
+
+    Raises :class:`UnreadableError`.
+    """
+    typed = unicodedata.normalize("NFKC", text).translate(_DASHES).strip().upper()
+    found = _TYPED.fullmatch(typed)
+    if not found:
+        raise UnreadableError(
+            _("“%(text)s” is no study number. Type one like 42 or TKY-0042.")
+            % {"text": text.strip()[:40]}
+        )
+    return TypedNumber(
+        text=typed,
+        prefix=found["prefix"] or found["letters"] or "",
+        running=int(found["running"]),
+        check=found["check"] or found["letter"] or "",
+    )
+
+
+# Why a person screened is not eligible: the code that is stored, and its words.
+REASONS = {
+    "not_adult": gettext_noop("not an adult"),
+    "not_able_to_consent": gettext_noop("not able to consent"),
+    "pregnant": gettext_noop("pregnant (X-rays are part of the study)"),
+    "cvi_not_diagnosed": gettext_noop("CVI not diagnosed by clinical signs and duplex"),
+    "no_venous_disease": gettext_noop("no venous disease"),
+}
+
+
 def not_eligible_because(values: Mapping[str, Any]) -> list[str]:
-    """Every reason why the person screened cannot be enrolled; empty when eligible.
+    """The code of every reason why the person screened cannot be enrolled; empty when eligible.
 
     Source: protocol, screening. Unanswered items give no reason: they are findings of their own.
     """
     reasons = []
     if values.get("adult") is False:
-        reasons.append(_("not an adult"))
+        reasons.append("not_adult")
     if values.get("able_to_consent") is False:
-        reasons.append(_("not able to consent"))
+        reasons.append("not_able_to_consent")
     if values.get("pregnant") is True:
-        reasons.append(_("pregnant (X-rays are part of the study)"))
+        reasons.append("pregnant")
     if values.get("arm") == "cvi" and values.get("cvi_diagnosed") is False:
-        reasons.append(_("CVI not diagnosed by clinical signs and duplex"))
+        reasons.append("cvi_not_diagnosed")
     if values.get("arm") == "cvi" and values.get("venous_status") == "absent":
-        reasons.append(_("no venous disease"))
+        reasons.append("no_venous_disease")
     return reasons
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -80,7 +81,7 @@ def open_identity(*, by: User, identity: Identity, what: str) -> Person:
     data_key = encryption.unwrap_key(
         identity.wrapped_key, _place("wrapped_key", identity.participant_id)
     )
-    opened = {}
+    opened: dict[str, Any] = {}
     for field in fields(Person):
         sealed = getattr(identity, field.name)
         place = _place(field.name, identity.participant_id)
@@ -98,25 +99,51 @@ def erase(identity: Identity) -> None:
     )
 
 
+def rewrite(*, by: User, identity: Identity, person: Person) -> Person:
+    """Write what differs, under the row's own data key, and the indexes; answers what it was.
+
+    Raises :class:`encryption.SealedError` if the identity was erased.
+    """
+    before = open_identity(by=by, identity=identity, what="correction")
+    data_key = encryption.unwrap_key(
+        identity.wrapped_key, _place("wrapped_key", identity.participant_id)
+    )
+    old, changed = _texts(before), {}
+    for name, value in _texts(person).items():
+        if value != old[name]:
+            place = _place(name, identity.participant_id)
+            changed[name] = encryption.seal(data_key, value.encode(), place) if value else None
+    if changed:
+        Identity.objects.filter(pk=identity.pk).update(**changed, **person.indexes())
+    return before
+
+
 def find(user: User, indexes: Mapping[str, bytes | None]) -> QuerySet[Identity]:
-    """Identities of the user's sites that share at least one of the ``indexes``."""
+    """Identities that share one of the ``indexes``, at sites where ``user`` may see them."""
+    return Identity.objects.visible_to(user, Permission.SEE_IDENTITY).filter(_same(indexes))
+
+
+def same_at(site_id: int, person: Person) -> QuerySet[Identity]:
+    """Identities at one site that share an index with ``person``."""
+    return Identity.objects.filter(_same(person.indexes()), site=site_id)
+
+
+def _same(indexes: Mapping[str, bytes | None]) -> Q:
     same = Q(pk__in=[])
     for name, index in indexes.items():
         if index:
             same |= Q(**{name: index})
-    return Identity.objects.visible_to(user, Permission.SEE_IDENTITY).filter(same)
+    return same
 
 
-def known_elsewhere(site_id: int, person: Person) -> bool:
-    """Whether a person with the same name and birth date is enrolled at another site.
+def known_elsewhere(participant_no: int) -> bool:
+    """Whether a person of the same name and birth date is enrolled at another site.
 
-    Asked through a function of the owner that answers yes or no and shows no row.
+    Asked through a function of the owner, which answers yes or no and shows no row, and no to
+    those who cannot see the participant.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT registry_known_elsewhere(%s, %s)",
-            [site_id, name_index(person.family_name, person.birth_date)],
-        )
+        cursor.execute("SELECT registry_known_elsewhere(%s)", [participant_no])
         return bool(cursor.fetchone()[0])
 
 

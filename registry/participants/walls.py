@@ -9,16 +9,21 @@ from psycopg import sql
 from registry.access.walls import web_role
 
 KNOWN_ELSEWHERE = """
-CREATE OR REPLACE FUNCTION registry_known_elsewhere(own_site bigint, fingerprint bytea)
+CREATE OR REPLACE FUNCTION registry_known_elsewhere(participant bigint)
 RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM participants_identity
-                   WHERE name_and_birth = fingerprint AND site_id <> own_site)
+    SELECT EXISTS (
+        SELECT FROM participants_identity own
+        JOIN participants_identity other
+            ON other.name_and_birth = own.name_and_birth AND other.site_id <> own.site_id
+        WHERE own.participant_id = participant
+            AND own.site_id = ANY (NULLIF(current_setting('registry.sites', true), '')::bigint[])
+    )
 $$
 """
 
 
 def raise_walls() -> Iterator[sql.Composable]:
-    name = sql.SQL("FUNCTION registry_known_elsewhere(bigint, bytea)")
+    name = sql.SQL("FUNCTION registry_known_elsewhere(bigint)")
     yield sql.SQL(KNOWN_ELSEWHERE)
     yield sql.SQL("REVOKE ALL ON {} FROM PUBLIC").format(name)
     yield sql.SQL("GRANT EXECUTE ON {} TO {}").format(name, web_role())

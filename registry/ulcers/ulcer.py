@@ -90,6 +90,8 @@ class Ulcer(SiteRecord):
     @property
     def assessed(self) -> list[UlcerAssessment]:
         """Its assessments in the order of time; no query when they were prefetched."""
+        if self.pk is None:
+            return []
         return sorted(
             (one for one in self.assessments.all() if one.assessed_on),
             key=lambda one: (one.assessed_on, one.pk),

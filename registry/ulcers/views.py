@@ -33,7 +33,6 @@ SHOWN = [
     "length_mm",
     "width_mm",
     "area_mm2",
-    "area_method",
     "depth",
     "exudate",
     "exudate_type",
@@ -159,12 +158,23 @@ def _clock(visit: Visit) -> Clock:
 def _rows(assessments: list[UlcerAssessment]) -> Iterator[tuple[str, list[str]]]:
     """Label and a text for each assessment, for every item that was ever answered."""
     for name in SHOWN:
-        item = ASSESSED[name]
-        texts = [show_value(item, getattr(one, name), one, name) for one in assessments]
-        if any(texts):
-            yield item.label, [text or _("not recorded") for text in texts]
-        if name == "area_method" and len(assessments) > 1:
+        texts = [_cell(one, name) for one in assessments]
+        if any(getattr(one, name) is not None or name in one.absent for one in assessments):
+            yield ASSESSED[name].label, texts
+        if name == "area_mm2" and len(assessments) > 1:
             yield _("Change"), [_("first seen"), *map(_change, pairwise(assessments))]
+
+
+def _cell(one: UlcerAssessment, name: str) -> str:
+    """An item of an assessment in words; an area never without its method."""
+    item = ASSESSED[name]
+    if shown := show_value(item, getattr(one, name), one, name):
+        if name != "area_mm2":
+            return shown
+        return f"{shown} ({ASSESSED['area_method'].choice_label(rules.method(one))})"
+    conditions = item.when or ({"ulcer_status": "open"} if name == "area_mm2" else {})
+    asked = all(getattr(one, other) == wanted for other, wanted in conditions.items())
+    return _("not recorded") if asked else _("not asked")
 
 
 def _change(pair: tuple[Any, Any]) -> str:

@@ -1,0 +1,97 @@
+"""Plan and send the recalls that are due: the action that the timetable calls every minute."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from registry.access.models import Site, User
+from registry.access.scope import scope
+from registry.recall import actions
+from registry.recall.models import Delivery
+
+
+class Command(BaseCommand):
+    help = "Plans and sends the recalls that are due, as the timetable does every minute."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--at", metavar="ISO-TIME", help="as if it were this moment: 2026-05-01T07:00+09:00"
+        )
+        parser.add_argument(
+            "--now", action="store_true", help="as if each site's sending hour had come today"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what is due, write nothing")
+        parser.add_argument("--json", action="store_true", help="for machines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = _moment(options["at"])
+        by = User.objects.system("recall")
+        report = [
+            _recall(by, site, now, at_once=options["now"], dry_run=options["dry_run"])
+            for site in Site.objects.all()
+        ]
+        if options["json"]:
+            self.stdout.write(json.dumps(report, indent=2))
+            return
+        if not report:
+            self.stdout.write("There is no site yet, so there is nothing to recall.")
+        for line in report:
+            self.stdout.write(_in_words(line, options["dry_run"]))
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return timezone.now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"“{text}” is no time; write it like 2026-05-01T07:00+09:00.") from None
+    if moment.tzinfo is None:
+        raise CommandError(f"“{text}” says no offset from UTC; add one, like +09:00 or Z.")
+    if not 2000 <= moment.year < 2200:
+        raise CommandError(f"“{text}” lies outside the years 2000 to 2199.")
+    return moment
+
+
+def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool) -> dict[str, Any]:
+    """Plan one site and send what waits there; what happened, ready for JSON."""
+    line: dict[str, Any] = {"site": site.prefix, "day": f"{timezone.localdate(now, site.zone)}"}
+    if dry_run:
+        with transaction.atomic():
+            run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+            transaction.set_rollback(True)
+        return line | _planned(run) | {"deliveries": []}
+    run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+    handled = actions.unfinished(by=by, site=site)
+    for delivery_id in handled:
+        actions.send(by=by, site=site, delivery_id=delivery_id, now=now)
+    with scope(by, [site.pk]):
+        deliveries = Delivery.objects.filter(pk__in=handled).order_by("pk")
+        outcomes = list(deliveries.values("id", "state", "attempts", "error", "message_id"))
+    return line | _planned(run) | {"deliveries": outcomes}
+
+
+def _planned(run: Any) -> dict[str, Any]:
+    return {"planned": run is not None, "due": run.due if run else 0}
+
+
+def _in_words(line: dict[str, Any], dry_run: bool) -> str:
+    if not line["planned"]:
+        said = "too early, or planned already"
+    elif dry_run:
+        said = f"{line['due']} due"
+    else:
+        said = f"{line['due']} due, planned"
+    states = [delivery["state"] for delivery in line["deliveries"]]
+    counts = [f"{states.count(state)} {state}" for state in Delivery.State if state in states]
+    errors = sorted({one["error"] for one in line["deliveries"] if one["error"]})
+    mails = f"; mails: {', '.join(counts)}" if counts else ""
+    why = f" ({'; '.join(errors)})" if errors else ""
+    return f"{line['site']} {line['day']}: {said}{mails}{why}"

@@ -1,0 +1,49 @@
+"""Every task may be run twice: a worker that died has its task run again."""
+
+from pathlib import Path
+
+from config.celery import app
+
+TESTS = Path(__file__).resolve().parents[1]
+
+# Task → the test that runs it twice and looks at what the second run changed.
+RUN_TWICE: dict[str, str] = {}
+
+
+def tasks():
+    app.loader.import_default_modules()
+    return {name for name in app.tasks if not name.startswith("celery.")}
+
+
+def faults(names, listed):
+    """What is wrong with the list, one line each."""
+    found = [
+        f"{name}: write a test that runs it twice and name it in RUN_TWICE of {__name__}"
+        for name in sorted(names - listed.keys())
+    ]
+    found += [f"{name}: there is no such task" for name in sorted(listed.keys() - names)]
+    for name, place in listed.items():
+        path, _, test = place.partition("::")
+        file = TESTS / path
+        if not file.is_file() or f"def {test}(" not in file.read_text():
+            found.append(f"{name}: there is no test tests/{place}")
+    return found
+
+
+def test_every_task_is_run_twice_in_a_test():
+    listed = faults(tasks(), RUN_TWICE)
+    assert not listed, "\n".join(listed)
+
+
+def test_the_timetable_names_tasks_that_exist():
+    named = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert named
+    assert named - tasks() == set()
+
+
+def test_a_task_without_its_test_would_be_found():
+    here = "house/test_tasks.py::test_every_task_is_run_twice_in_a_test"
+    assert faults({"a.task"}, {"a.task": here}) == []
+    assert faults({"a.task"}, {})
+    assert faults(set(), {"a.task": here})
+    assert faults({"a.task"}, {"a.task": "house/test_tasks.py::test_that_is_not_there"})

@@ -1,0 +1,22 @@
+"""Reading as the owner, whom row-level security shows everything, outside any test's scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connections
+
+
+def rows(statement: Any, *values: Any) -> list[tuple[Any, ...]]:
+    """Committed rows of the test's database; needs the fixture ``committed``."""
+    owner = settings.DATABASES["owner"]
+    with psycopg.connect(
+        dbname=connections["default"].settings_dict["NAME"],
+        user=owner["USER"],
+        password=owner["PASSWORD"],
+        host=owner["HOST"],
+        port=owner["PORT"] or None,
+    ) as connection:
+        return connection.execute(statement, values).fetchall()

@@ -1,0 +1,54 @@
+"""A real SMTP server that keeps what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from email import message_from_bytes, policy
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from config.celery import app
+
+
+class Sink:
+    """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise."""
+
+    def __init__(self):
+        self.mails, self.answers, self.before_accepting = [], {}, lambda: None
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        await asyncio.to_thread(self.before_accepting)
+        (address,) = envelope.rcpt_tos
+        if answer := self.answers.get(address):
+            return answer
+        message = message_from_bytes(envelope.content, policy=policy.default)
+        self.mails.append((address, message, envelope.content))
+        return "250 OK"
+
+    @property
+    def addresses(self):
+        return sorted(address for address, _message, _raw in self.mails)
+
+
+@pytest.fixture
+def sink(settings):
+    held = Sink()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        held.port = free.getsockname()[1]
+    controller = Controller(held, hostname="127.0.0.1", port=held.port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", held.port
+    yield held
+    controller.stop()
+
+
+@pytest.fixture
+def eager():
+    """Tasks run where they are queued."""
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)

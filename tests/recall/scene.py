@@ -1,0 +1,46 @@
+"""A site with a visit due, its clock, and what a tick does with it."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from registry.access.models import User
+from registry.access.scope import user_scope
+from registry.recall import actions
+from registry.visits.models import Visit
+
+from .. import build
+
+
+def noon(site, days=0):
+    """Noon of the site's today, or ``days`` later."""
+    return datetime.combine(site.today + timedelta(days=days), time(12), site.zone)
+
+
+def outstanding(by, *, opens, closes, code="M24", **about):
+    """A participant's only outstanding visit, its window in days from the site's today.
+
+    A control, for they have the fewest visits and forms to plan.
+    """
+    participant = build.participant(by, arm="control", **about)
+    today = build.site_of(by).today
+    with user_scope(by):
+        visits = Visit.objects.filter(participant=participant)
+        visits.exclude(code=code).update(missed_because="moved away for a while")
+        visits.filter(code=code).update(
+            opens_on=today + timedelta(days=opens),
+            target_on=today + timedelta(days=(opens + closes) // 2),
+            closes_on=today + timedelta(days=closes),
+        )
+        return visits.select_related("participant__site").get(code=code)
+
+
+def recall(site, *, days=0, **options):
+    """Plan the site's day and send what waits: what a tick does, at noon of that day."""
+    by, now = User.objects.system("recall"), noon(site, days)
+    run = actions.plan(by=by, site=site, now=now, **options)
+    states = [
+        actions.send(by=by, site=site, delivery_id=pk, now=now)
+        for pk in actions.unfinished(by=by, site=site)
+    ]
+    return run, states
