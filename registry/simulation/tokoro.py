@@ -181,7 +181,7 @@ class _Entry:
         return visits.enrol_and_plan(
             by=self.by,
             screening=screening,
-            person=Person("Tokoro 2009 reconstruction", row.name, date(DAY.year - row.age, 7, 1)),
+            person=Person(row.name, "Tokoro 2009 reconstruction", date(DAY.year - row.age, 7, 1)),
             values={
                 "sex": row.sex,
                 "enrolled_on": DAY,
