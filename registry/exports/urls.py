@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from . import views
+
+urlpatterns = [
+    path("datasets/", views.datasets, name="datasets"),
+    path("datasets/new/", views.new_request, name="new_dataset"),
+    path("datasets/requests/<int:request_id>/", views.dataset_request, name="dataset_request"),
+    path("datasets/<int:dataset_id>/", views.dataset, name="dataset"),
+    path("datasets/<int:dataset_id>/again/", views.build_again, name="build_dataset_again"),
+    path("datasets/<int:dataset_id>/<str:token>/", views.download, name="download_dataset"),
+]

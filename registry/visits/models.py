@@ -10,7 +10,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from registry.access.models import SiteRecord, SiteRecords, User
-from registry.core.dictionary import kept
+from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
 from .crf import FORMS
@@ -74,6 +74,7 @@ class Visits(SiteRecords):
         )
 
 
+@declared("visit", "Visit")
 class Visit(SiteRecord):
     """One visit of a participant: target, window, and what came of it."""
 

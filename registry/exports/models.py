@@ -1,0 +1,202 @@
+"""Projects, requests, datasets, downloads, and the tables that hold pseudonyms.
+
+None is a site's record: a dataset spans sites, and who may see it follows from the project.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from registry.access.models import User
+from registry.access.roles import Permission
+from registry.participants.models import Participant
+
+SPANS_SITES = "A dataset spans sites; its project's researcher and the stewards see it."
+WALLED = "The web role has no grant at all; only the release path reads it."
+
+
+class OfProject(models.QuerySet[Any]):
+    """Rows of a project reach a view only through :meth:`visible_to`."""
+
+    researcher: ClassVar[str] = "researcher"
+
+    def visible_to(self, user: Any) -> Self:
+        """All for a data steward, a researcher's own, none for anybody else."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.may(Permission.APPROVE_DATASET):
+            return self
+        if user.may(Permission.REQUEST_DATASET):
+            return self.filter(**{self.researcher: user})
+        return self.none()
+
+
+class Requests(OfProject):
+    researcher = "project__researcher"
+
+
+class Datasets(OfProject):
+    researcher = "request__project__researcher"
+
+
+class DatasetProject(models.Model):
+    """A piece of research. Pseudonyms belong to it: its releases can be linked, others cannot."""
+
+    exempt_because: ClassVar[str] = SPANS_SITES
+
+    title = models.CharField(_("title"), max_length=200)
+    purpose = models.TextField(_("purpose"))
+    researcher = models.ForeignKey(User, models.PROTECT, related_name="dataset_projects")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OfProject.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(purpose=""), name="dataset_project_has_purpose")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class DatasetRequest(models.Model):
+    """What a project asks for: a profile, forms, arms; and what a steward said."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", _("Waiting for a steward")
+        APPROVED = "approved", _("Approved")
+        RETURNED = "returned", _("Returned")
+
+    exempt_because: ClassVar[str] = SPANS_SITES
+
+    project = models.ForeignKey(DatasetProject, models.PROTECT, related_name="requests")
+    profile = models.CharField(max_length=20)
+    forms = ArrayField(models.CharField(max_length=30))
+    arms = ArrayField(models.CharField(max_length=20))
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    reason = models.TextField(_("reason"), blank=True)
+
+    objects = Requests.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        constraints = [
+            # The database refuses last: a request has an answer or not, and never its asker's own.
+            models.CheckConstraint(
+                condition=Q(state="asked", decided_by__isnull=True)
+                | Q(state__in=["approved", "returned"], decided_by__isnull=False),
+                name="dataset_request_decided_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("asked_by")),
+                name="dataset_request_not_ones_own",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="returned", reason=""),
+                name="dataset_request_returned_with_reason",
+            ),
+        ]
+
+
+class Dataset(models.Model):
+    """One build of an approved request. Only a ``ready`` one has a file."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting to be built")
+        BUILDING = "building", _("Being built")
+        READY = "ready", _("Ready")
+        FAILED = "failed", _("Failed")
+
+    UNFINISHED = (State.QUEUED, State.BUILDING)
+    exempt_because: ClassVar[str] = SPANS_SITES
+
+    request = models.ForeignKey(DatasetRequest, models.PROTECT, related_name="datasets")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    queued_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    queued_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    cut_off = models.DateTimeField(null=True)
+    stage = models.CharField(max_length=100, blank=True)
+    rows_done = models.PositiveBigIntegerField(default=0)
+    rows_expected = models.PositiveBigIntegerField(null=True)
+    error = models.TextField(blank=True)
+    manifest = models.JSONField(default=dict)
+    stored_as = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.PositiveBigIntegerField(null=True)
+
+    objects = Datasets.as_manager()
+
+    class Meta:
+        ordering = ["-queued_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="ready") | (~Q(stored_as="") & ~Q(sha256="")),
+                name="dataset_ready_has_file",
+            )
+        ]
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state in self.UNFINISHED
+
+
+class Download(models.Model):
+    """Who fetched a dataset, and when."""
+
+    exempt_because: ClassVar[str] = SPANS_SITES
+    web_grants: ClassVar[str] = "SELECT, INSERT"
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="downloads")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at"]
+
+
+class Pseudonym(models.Model):
+    """A participant's random name within one project."""
+
+    exempt_because: ClassVar[str] = WALLED
+    web_grants: ClassVar[str] = ""
+
+    project = models.ForeignKey(DatasetProject, models.PROTECT, related_name="+")
+    participant = models.ForeignKey(Participant, models.PROTECT, related_name="+")
+    code = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "participant"], name="pseudonym_once"),
+            models.UniqueConstraint(fields=["project", "code"], name="pseudonym_of_one"),
+        ]
+
+
+class StandIn(models.Model):
+    """The random number of a site, examiner or reader within one project."""
+
+    exempt_because: ClassVar[str] = WALLED
+    web_grants: ClassVar[str] = ""
+
+    project = models.ForeignKey(DatasetProject, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10)
+    key = models.CharField(max_length=64)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "kind", "key"], name="stand_in_once"),
+            models.UniqueConstraint(fields=["project", "kind", "number"], name="stand_in_of_one"),
+        ]

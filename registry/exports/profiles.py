@@ -1,0 +1,341 @@
+"""The two profiles of a dataset: what leaves, and as what.
+
+An allow-list. Each item leaves by its privacy class alone: ``release`` as it is, ``date`` as a
+study day, ``withhold`` never, and ``group`` only as the profile's ``mapping`` below says (the last
+table of the protocol's forms). What has no rule stops the build by a system check. Every band and
+step is declared here and nowhere else.
+
+Expressions are SQL over one row: ``{c}`` is the item's column, ``{enrolled}`` the participant's
+day of enrolment, ``{site}`` his site, ``{project}`` the dataset's project, ``{sharing}`` the
+participants in the dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.translation import gettext, gettext_noop
+from psycopg import sql
+
+from registry.core.codebook import Entry
+from registry.core.dictionary import Kind, Privacy
+
+SMALLEST: Final = 8
+"""People below which a group is hidden, in datasets' rare values and in previews alike."""
+
+NO_YES = {"0": gettext_noop("no"), "1": gettext_noop("yes")}
+
+
+class UnmappedError(Exception):
+    """An item has no rule by which it may leave."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label."""
+
+    name: str
+    label: str
+    kind: str
+    sql: sql.Composable
+    unit: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    form: str = ""
+    item: str = ""
+
+
+@dataclass(frozen=True)
+class As:
+    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
+
+    sql: str
+    kind: str
+    label: str = ""
+    name: str = ""
+    unit: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+class Whole:
+    """A grouped item that a profile lets leave as it is."""
+
+
+AS_IS: Final = Whole()
+OUT: Final = None
+Rule = As | Whole | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves."""
+
+    code: str
+    text: str
+    about: str
+    mapping: Mapping[str, Rule]
+
+    @property
+    def label(self) -> str:
+        return gettext(self.text)
+
+    @property
+    def description(self) -> str:
+        return gettext(self.about)
+
+    @property
+    def schema(self) -> str:
+        """The schema of its views, and the name of the one role that may read them."""
+        return f"release_{self.code}"
+
+    def rule(self, entry: Entry) -> Rule:
+        """The mapping's word on an item. Raises KeyError when it has none."""
+        exact = f"{entry.form}.{entry.name}"
+        return self.mapping[exact] if exact in self.mapping else self.mapping[entry.name]
+
+    def columns(self, entry: Entry, row: str) -> Iterator[Column]:
+        """The columns as which an item of the table with alias ``row`` leaves.
+
+        Raises :class:`UnmappedError` when neither its privacy class nor the mapping says how.
+        """
+        privacy = entry.item.privacy
+        if privacy == Privacy.WITHHOLD:
+            return
+        column = sql.Identifier(row, str(entry.column.column))
+        try:
+            rule = self.rule(entry)
+        except KeyError:
+            if privacy == Privacy.GROUP:
+                raise UnmappedError(
+                    f"{entry.export_name} is grouped, and {self.code} does not say how it leaves."
+                ) from None
+            yield from (
+                _study_days(entry, column) if privacy == Privacy.DATE else _as_it_is(entry, column)
+            )
+            return
+        if isinstance(rule, Whole):
+            yield from _as_it_is(entry, column)
+        elif rule:
+            yield Column(
+                name=f"{entry.form}_{rule.name or entry.name}",
+                label=gettext(rule.label) if rule.label else entry.item.label,
+                kind=rule.kind,
+                sql=_written(rule.sql, column),
+                unit=rule.unit,
+                choices=rule.choices or (entry.choices if rule.kind == Kind.CHOICE else {}),
+                form=entry.form,
+                item=entry.name,
+            )
+
+
+def _written(template: str, column: sql.Composable) -> sql.Composable:
+    return sql.SQL(template).format(
+        c=column,
+        enrolled=sql.Identifier("p", "enrolled_on"),
+        project=sql.Identifier("p", "project_id"),
+        site=sql.Identifier("p", "site_id"),
+        sharing=sql.Identifier("release", "sharing"),
+    )
+
+
+# The middle day of what is known; plain sums, since a text like 2026-02-31 must not stop a build.
+_MIDDLE = """CASE length({c})
+    WHEN 4 THEN make_date({c}::int, 1, 1) + 182
+    WHEN 7 THEN make_date(left({c}, 4)::int, right({c}, 2)::int, 1)
+        + ((make_date(left({c}, 4)::int, right({c}, 2)::int, 1) + interval '1 month')::date
+        - make_date(left({c}, 4)::int, right({c}, 2)::int, 1) - 1) / 2
+    ELSE make_date(left({c}, 4)::int, substr({c}, 6, 2)::int, 1) + right({c}, 2)::int - 1
+END - {enrolled}"""
+_PRECISION = "CASE length({c}) WHEN 4 THEN 'year' WHEN 7 THEN 'month' WHEN 10 THEN 'day' END"
+_PRECISIONS = {word: word for word in ("year", "month", "day")}
+
+
+def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
+    """A date as days from enrolment, a year as years before it."""
+    about: dict[str, Any] = {"form": entry.form, "item": entry.name}
+    name, label = entry.export_name, entry.item.label
+    match entry.kind:
+        case Kind.DATE:
+            text = gettext("%(label)s (days from enrolment)") % {"label": label}
+            day = _written("{c} - {enrolled}", column)
+            yield Column(name, text, Kind.NUMBER, day, "d", **about)
+        case Kind.PARTIAL_DATE:
+            text = gettext("%(label)s (days from enrolment, middle of what is known)")
+            middle = _written(_MIDDLE, column)
+            yield Column(name, text % {"label": label}, Kind.NUMBER, middle, "d", **about)
+            yield Column(
+                f"{name}_precision",
+                gettext("%(label)s, known to the") % {"label": label},
+                Kind.CHOICE,
+                _written(_PRECISION, column),
+                choices=_PRECISIONS,
+                **about,
+            )
+        case Kind.YEAR:
+            text = gettext("%(label)s (years before enrolment)") % {"label": label}
+            years = _written("extract(year FROM {enrolled})::int - {c}", column)
+            yield Column(name, text, Kind.NUMBER, years, "a", **about)
+        case _:
+            raise UnmappedError(f"{name} is a date that is neither date nor year: map it.")
+
+
+def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
+    """A value as stored; yes_no as 0 and 1, a multi as one 0/1 column a choice."""
+    item, name, label = entry.item, entry.export_name, entry.item.label
+    about: dict[str, Any] = {"form": entry.form, "item": entry.name}
+    no_yes = {code: gettext(word) for code, word in NO_YES.items()}
+    match entry.kind:
+        case Kind.YES_NO:
+            yield Column(
+                name, label, Kind.YES_NO, _written("{c}::int", column), choices=no_yes, **about
+            )
+        case Kind.MULTI:
+            for code, word in entry.choices.items():
+                chosen = sql.SQL("({code} = ANY({c}))::int").format(
+                    code=sql.Literal(code), c=column
+                )
+                yield Column(
+                    f"{name}_{code}",
+                    f"{label}: {word}",
+                    Kind.YES_NO,
+                    chosen,
+                    choices=no_yes,
+                    **about,
+                )
+        case Kind.CHOICE | Kind.SCORE | Kind.NUMBER:
+            yield Column(
+                name,
+                label,
+                entry.kind,
+                column,
+                unit=item.unit,
+                choices=entry.choices,
+                **about,
+            )
+        case Kind.TEXT if item.companion_of:
+            # The number as typed; whatever else got into the column is no number and stays here.
+            number = _written("CASE WHEN {c} ~ '^-?[0-9]+([.][0-9]+)?$' THEN {c} END", column)
+            yield Column(name, label, Kind.NUMBER, number, **about)
+        case _:
+            raise UnmappedError(f"{name} is a {entry.kind}, which never leaves as it is: map it.")
+
+
+# -- expressions -----------------------------------------------------------------------------
+
+
+def _stand_in(kind: str, key: str) -> str:
+    """A random number, drawn for the project, in the place of a site or a person."""
+    return (
+        "(SELECT s.number FROM public.exports_standin s WHERE s.project_id = {project}"  # noqa: S608
+        f" AND s.kind = '{kind}' AND s.key = {key})"
+    )
+
+
+EXAMINER_KEY: Final = "encode(sha256(convert_to({site} || ':' || {c}, 'UTF8')), 'hex')"
+"""Who examined, as a key of stand-ins: typed as text, and one person only within a site."""
+
+# Whole years: finer steps would give the day of enrolment back, since onsets count from mid-year.
+# The month of onset is read beside its year, as rules.disease_duration_years does.
+_DURATION = """greatest(0, round(extract(year FROM {enrolled})
+    + (extract(doy FROM {enrolled}) - 1) / 365.25
+    - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int"""
+
+_BASE: Mapping[str, Rule] = {
+    # The participant's, said once.
+    "screening.site": OUT,
+    "screening.arm": OUT,
+    # Numbers of a set of matched people come with the matched analysis.
+    "screening.matched_to": OUT,
+    "participant.onset_year": As(
+        _DURATION,
+        Kind.NUMBER,
+        gettext_noop("Duration of disease at enrolment"),
+        "disease_duration_years",
+        "a",
+    ),
+    "participant.onset_month": OUT,
+    # These leave as keys of the tables, and the codes as one long table.
+    "visit.code": OUT,
+    "ulcer.label": OUT,
+    "absent": OUT,
+}
+
+SAFE_HARBOR = Profile(
+    "safe_harbor",
+    gettext_noop("Safe Harbor"),
+    gettext_noop(
+        "Without the eighteen identifiers of HIPAA: study days instead of dates, ten-year age"
+        " bands, no site. Nothing more is needed than the steward's approval."
+    ),
+    {
+        **_BASE,
+        "participant.site": OUT,
+        "participant.sex": As(
+            "CASE WHEN {c} <> 'other'"  # noqa: S608
+            " OR (SELECT count(*) FROM {sharing} o WHERE o.sex = 'other')"
+            f" >= {SMALLEST} THEN {{c}} END",
+            Kind.CHOICE,
+        ),
+        "participant.age_at_enrolment": As(
+            "CASE WHEN {c} >= 90 THEN '90+'"
+            " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END",
+            Kind.CHOICE,
+            gettext_noop("Age at enrolment, ten-year bands"),
+            unit="a",
+            choices={
+                **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(10, 90, 10)},
+                "90+": gettext_noop("90 or more"),
+            },
+        ),
+        "participant.enrolled_on": As(
+            "extract(year FROM {c})::int", Kind.NUMBER, gettext_noop("Year of enrolment")
+        ),
+        "recruited_in": OUT,
+        "control_reason": OUT,
+        "leg_status": OUT,
+        "examiner": OUT,
+        "reader": OUT,
+    },
+)
+
+LIMITED = Profile(
+    "limited",
+    gettext_noop("Limited"),
+    gettext_noop(
+        "Under a data use agreement: years of age up to 90, half-year of enrolment, and random"
+        " numbers for sites, examiners and readers. Study days instead of dates here too."
+    ),
+    {
+        **_BASE,
+        "participant.site": As(
+            _stand_in("site", "{c}::text"), Kind.NUMBER, gettext_noop("Site (random number)")
+        ),
+        "participant.sex": AS_IS,
+        "participant.age_at_enrolment": As(
+            "least({c}, 90)",
+            Kind.NUMBER,
+            gettext_noop("Age at enrolment (90 stands for 90 or more)"),
+            unit="a",
+        ),
+        "participant.enrolled_on": As(
+            "extract(year FROM {c})::text || '-H' || CASE WHEN extract(month FROM {c}) <= 6"
+            " THEN '1' ELSE '2' END",
+            Kind.TEXT,
+            gettext_noop("Half-year of enrolment"),
+        ),
+        "recruited_in": AS_IS,
+        "control_reason": AS_IS,
+        "leg_status": AS_IS,
+        "examiner": As(
+            _stand_in("examiner", EXAMINER_KEY),
+            Kind.NUMBER,
+            gettext_noop("Examiner (random number)"),
+        ),
+        "reader": As(
+            _stand_in("reader", "{c}::text"), Kind.NUMBER, gettext_noop("Reader (random number)")
+        ),
+    },
+)
+
+PROFILES: Mapping[str, Profile] = {one.code: one for one in (SAFE_HARBOR, LIMITED)}

@@ -1,0 +1,154 @@
+"""A small committed cohort, and a dataset as an investigator opens it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+
+from registry.access.models import User
+from registry.access.scope import user_scope
+from registry.exports import actions, tasks
+from registry.exports.models import Dataset, DatasetProject
+from registry.imaging.models import Reading
+from registry.ulcers.models import Ulcer
+from registry.visits import actions as visits
+
+from .. import build
+from ..people import make_cast
+
+FORMS = ["ceap", "laboratory", "leg_check", "ulcers", "vcss", "xray"]
+ENROLLED = date(2024, 3, 5)
+CANARY = "Kanarienvogel"
+
+
+@dataclass
+class Opened:
+    """A dataset's zip, read as its receiver reads it: with gzip and csv alone."""
+
+    data: bytes
+
+    @cached_property
+    def files(self) -> dict[str, bytes]:
+        with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+            assert archive.testzip() is None
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return json.loads(self.files["manifest.json"])
+
+    def text(self, table: str) -> str:
+        return gzip.decompress(self.files[f"{table}.csv.gz"]).decode()
+
+    def table(self, table: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.text(table), newline=""), strict=True))
+
+    @property
+    def tables(self) -> list[str]:
+        return [one["table"] for one in self.manifest["tables"]]
+
+    @property
+    def everything(self) -> bytes:
+        """Every byte that leaves, unpacked, names of files included."""
+        parts = [self.data, *(name.encode() for name in self.files), *self.files.values()]
+        parts += [gzip.decompress(self.files[n]) for n in self.files if n.endswith(".gz")]
+        return b"\n".join(parts)
+
+    def sha256(self, name: str) -> str:
+        return hashlib.sha256(self.files[name]).hexdigest()
+
+
+def filled(by: User, **about: Any) -> Any:
+    """A participant with every form of the baseline on the right leg, an ulcer and a grade."""
+    someone = build.participant(by, **({"enrolled_on": ENROLLED} | about))
+    visit = build.attended(by, someone, on=someone.enrolled_on + timedelta(days=2))
+    for form in ("leg_check", "ceap", "vcss"):
+        build.form(by, visit, form, "right", examiner=f"Dr {CANARY}")
+    build.form(
+        by,
+        visit,
+        "laboratory",
+        absent={"crp": "not_done"},
+        calcium_total="2.400",
+        calcium_total_typed="2.4",
+        calcium_total_unit="mmol/L",
+        calcium_total_comparator="=",
+    )
+    xray = build.form(by, visit, "xray", "right")
+    with user_scope(by):
+        Reading.objects.create(
+            xray=xray,
+            reader=by,
+            read_on=visit.attended_on,
+            mode="independent",
+            quality="good",
+            calcification="present",
+            pattern="reticular",
+            zone_distal_medial="present",
+        )
+        Ulcer.objects.create(
+            participant=someone,
+            limb="right",
+            label="R1",
+            location=["medial_malleolus"],
+            onset_on="2024-02",
+            ulcer_cause="venous",
+            recorded_on=visit.attended_on,
+            by=by,
+        )
+        visits.refresh_forms(by=by, visit=visit)
+    return someone
+
+
+@pytest.fixture
+def cohort(committed: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The cast, two full participants at Tokyo, one at Rio; nothing is sent to a broker."""
+    monkeypatch.setattr(tasks.build_dataset, "delay", lambda number: None)
+    cast = make_cast()
+    cast.people = [filled(cast.ana), filled(cast.ana, sex="male"), filled(cast.ben)]
+    return cast
+
+
+@pytest.fixture
+def order(cohort: SimpleNamespace) -> Callable[..., Dataset]:
+    """Ask for, approve and queue a dataset; not built yet."""
+
+    def ask(
+        profile: str = "safe_harbor", project: DatasetProject | None = None, **about: Any
+    ) -> Dataset:
+        about = {"forms": FORMS, "arms": ["cvi"], "by": cohort.fay} | about
+        asked = actions.request_dataset(
+            profile=profile, title="Calcium", purpose="To learn", project=project, **about
+        )
+        return actions.approve_request(by=cohort.jun, request=asked)
+
+    return ask
+
+
+@pytest.fixture
+def built(order: Callable[..., Dataset]) -> Callable[..., Any]:
+    """Build a dataset through the task and open its file."""
+
+    def make(*args: Any, **about: Any) -> Opened:
+        dataset = order(*args, **about)
+        tasks.build_dataset(dataset.pk)
+        dataset.refresh_from_db()
+        assert dataset.state == "ready", dataset.error
+        opened = Opened(default_storage.open(dataset.stored_as).read())
+        opened.dataset = dataset  # type: ignore[attr-defined]
+        return opened
+
+    return make

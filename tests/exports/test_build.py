@@ -1,0 +1,432 @@
+"""A dataset built by the release role from committed records, opened as its receiver would."""
+
+import csv
+import hashlib
+import io
+import re
+from datetime import date, timedelta
+
+import pytest
+from django.core import mail
+from django.db import connections, transaction
+
+from registry.access.scope import user_scope
+from registry.core import dates
+from registry.exports import actions, archive, tasks
+from registry.exports.models import Dataset
+from registry.participants import actions as participants
+from registry.participants.models import Identity, Participant, Screening
+from registry.visits.models import FormEntry, Visit
+
+from .. import build
+from .conftest import CANARY, ENROLLED, filled
+
+DATE = re.compile(rb"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\b(19|20)\d{6}\b")
+
+
+def owner(statement, *values):
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def test_the_file_proves_itself(built):
+    opened = built()
+    assert opened.manifest["profile"] == "safe_harbor"
+    assert opened.dataset.sha256 == hashlib.sha256(opened.data).hexdigest()
+    proven = opened.manifest["sha256"]
+    assert set(proven) == set(opened.files) - {"manifest.json"}
+    assert {name: opened.sha256(name) for name in proven} == proven
+    for row in opened.manifest["tables"]:
+        assert row["expected"] == row["delivered"] == len(opened.table(row["table"]))
+
+
+def test_counts_are_those_of_the_registry(built):
+    opened = built()
+    rows = {table: len(opened.table(table)) for table in opened.tables}
+    finished = dict(
+        owner(
+            "SELECT form, count(*) FROM visits_formentry WHERE state = 'complete' GROUP BY form"
+        )
+    )
+    assert rows == {
+        "participants": 3,
+        "visits": owner("SELECT count(*) FROM visits_visit")[0][0],
+        "leg_check": finished["leg_check"],
+        "ceap": finished["ceap"],
+        "vcss": finished["vcss"],
+        "laboratory": finished["laboratory"],
+        "xray": finished["xray"],
+        "readings": 3,
+        "ulcers": 3,
+        "ulcer_assessments": finished.get("ulcers", 0),
+        "absence_codes": 3,
+    }
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_columns_are_those_of_its_codebook(built, profile):
+    opened = built(profile)
+    described = list(csv.DictReader(io.StringIO(opened.files["codebook.csv"].decode())))
+    for table in opened.tables:
+        columns = next(csv.reader(io.StringIO(opened.text(table))))
+        assert columns == [row["column"] for row in described if row["table"] == table]
+    for row in described:
+        known = {pair.partition("=")[0] for pair in row["choices"].split("|") if pair}
+        seen = {one[row["column"]] for one in opened.table(row["table"])} - {""}
+        assert not known or seen <= known, row["column"]
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_no_identity_no_free_text_and_no_date_leaves(cohort, built, profile):
+    """Canaries stand in every column of text, bytes and dates that is not released."""
+    someone = cohort.people[0]
+    who = build.person(
+        family_name=f"{CANARY}family",
+        given_name=f"{CANARY}given",
+        birth_date=date(1933, 11, 22),
+        hospital_number=f"{CANARY}hospital",
+        phone="0998877665544",
+        email=f"{CANARY}@example.org",
+        address=f"{CANARY} street",
+    )
+    filled(cohort.ana, person=who)
+    with user_scope(cohort.ana):
+        Visit.objects.filter(participant=someone, code="M03").update(
+            missed_because=f"{CANARY} missed", booked_place=f"{CANARY} place"
+        )
+        visit = Visit.objects.get(participant=someone, code="BL")
+        record = visit.entries.get(form="laboratory").record()
+        type(record).objects.filter(pk=record.pk).update(
+            calcium_total_typed=f"{CANARY} typed",
+            absent={"pth": "not_done", "crp": f"{CANARY} absent", CANARY: "not_done"},
+            confirmed={"calcium_total": CANARY},
+        )
+        FormEntry.objects.filter(pk=visit.entries.get(form="xray", limb="left").pk).update(
+            draft={"note": [f"{CANARY} draft"]}, state="draft"
+        )
+    opened = built(profile, title=f"{CANARY} project") if False else built(profile)
+    everything = opened.everything
+    assert CANARY.lower().encode() not in everything.lower()
+    numbers = [p.study_number for p in Participant.objects.none()]
+    with user_scope(cohort.ana):
+        numbers += Participant.objects.values_list("study_number", flat=True)
+        sealed = Identity.objects.exclude(family_name=None).values_list("family_name", flat=True)
+        assert len(numbers) == 3
+        assert sealed
+    for secret in [*numbers, "0998877665544", "Tokyo", "TKY", "ana@", "Ana Sato"]:
+        assert secret.encode() not in everything
+    for table in opened.tables:
+        assert not DATE.search(opened.text(table).encode()), table
+
+
+def test_dates_leave_as_study_days(cohort, built):
+    opened = built()
+    [baseline] = {
+        (row["visit_target_on"], row["visit_attended_on"])
+        for row in opened.table("visits")
+        if row["visit"] == "BL"
+    }
+    assert baseline == ("0", "2")
+    middle = (dates.span("2024-02").middle - ENROLLED).days
+    for ulcer in opened.table("ulcers"):
+        assert ulcer["ulcer_onset_on"] == str(middle)
+        assert ulcer["ulcer_onset_on_precision"] == "month"
+    assert {row["participant_enrolled_on"] for row in opened.table("participants")} == {"2024"}
+    assert {row["participant_age_at_enrolment"] for row in opened.table("participants")} == {
+        "60 to 69"
+    }
+
+
+@pytest.mark.parametrize(
+    "onset", ["2023", "2024", "2023-02", "2024-02", "2024-04", "2024-12", "2024-03-01"]
+)
+def test_partial_dates_leave_as_the_middle_of_what_is_known(cohort, built, onset):
+    with user_scope(cohort.ana):
+        cohort.people[0].ulcers.update(onset_on=onset)
+    middle = (dates.span(onset).middle - ENROLLED).days
+    ulcers = built(forms=["ulcers"]).table("ulcers")
+    found = {(row["ulcer_onset_on"], row["ulcer_onset_on_precision"]) for row in ulcers}
+    assert (str(middle), dates.precision(onset)) in found
+
+
+def test_ages_are_capped_and_banded(cohort, built):
+    oldest = build.person(birth_date=date(1925, 1, 1))
+    build.participant(cohort.ana, enrolled_on=ENROLLED, person=oldest)
+    bands = {r["participant_age_at_enrolment"] for r in built().table("participants")}
+    assert bands == {"60 to 69", "90+"}
+    ages = {r["participant_age_at_enrolment"] for r in built("limited").table("participants")}
+    assert ages == {"68", "90"}
+
+
+def test_a_rare_sex_is_missing_under_safe_harbor_alone(cohort, built):
+    build.participant(cohort.ana, enrolled_on=ENROLLED, sex="other")
+    sexes = sorted(row["participant_sex"] for row in built().table("participants"))
+    assert sexes == ["", "female", "female", "male"]
+    sexes = sorted(row["participant_sex"] for row in built("limited").table("participants"))
+    assert sexes == ["female", "female", "male", "other"]
+
+
+def test_a_multi_leaves_as_one_column_a_choice(built):
+    for row in built().table("ceap"):
+        chosen = {name for name, value in row.items() if value == "1"}
+        assert chosen == {
+            "ceap_symptomatic",
+            "ceap_etiology_Ep",
+            "ceap_anatomy_As",
+            "ceap_anatomy_GSVa",
+        }
+        assert row["ceap_anatomy_Ad"] == "0"
+
+
+def test_stand_ins_are_the_same_for_the_same_and_other_for_others(cohort, built):
+    opened = built("limited")
+    sites = [row["participant_site"] for row in opened.table("participants")]
+    assert sorted(map(sites.count, set(sites))) == [1, 2]
+    readers = {row["reading_reader"] for row in opened.table("readings")}
+    assert readers == {"1", "2"}
+    # One name typed at two sites is two examiners.
+    assert {row["ceap_examiner"] for row in opened.table("ceap")} == {"1", "2"}
+
+
+def test_absence_codes_leave_as_one_long_table(built):
+    opened = built()
+    codes = opened.table("absence_codes")
+    assert {(r["form"], r["item"], r["code"]) for r in codes} == {
+        ("laboratory", "crp", "not_done")
+    }
+    assert {r["participant"] for r in codes} == {
+        r["participant"] for r in opened.table("participants")
+    }
+
+
+def test_rows_stand_in_the_order_of_pseudonyms(cohort, built):
+    for _ in range(5):
+        build.participant(cohort.ana, enrolled_on=ENROLLED)
+    opened = built()
+    for table in opened.tables:
+        names = [row["participant"] for row in opened.table(table)]
+        assert names == sorted(names)
+    enrolled = dict(owner("SELECT code, participant_id FROM exports_pseudonym"))
+    keys = [enrolled[row["participant"]] for row in opened.table("participants")]
+    assert keys != sorted(keys)
+
+
+def test_withdrawn_and_refused_sharing_leaves(cohort, built):
+    build.participant(cohort.ana, enrolled_on=ENROLLED, consent={"allows_sharing": False})
+    stopped, contact = cohort.people[0], cohort.people[1]
+    with user_scope(cohort.ana):
+        for someone, scope in ((stopped, "stop_sharing"), (contact, "stop_contact")):
+            participants.withdraw_consent(
+                by=cohort.ana, participant=someone, on=cohort.tokyo.today, scope=scope
+            )
+    opened = built()
+    assert len(opened.table("participants")) == 2
+    assert len(opened.table("ceap")) == 2
+
+
+def test_the_newest_consent_decides(cohort, built):
+    refused, allowed = cohort.people[0], cohort.people[1]
+    for someone, allows in ((refused, False), (allowed, True)):
+        with user_scope(cohort.ana):
+            screened = Screening.objects.select_related("site").get(pk=someone.screening_id)
+        build.consent(
+            cohort.ana,
+            screened,
+            signed_on=ENROLLED + timedelta(days=30),
+            allows_sharing=allows,
+        )
+    assert len(built().table("participants")) == 2
+
+
+def test_only_the_arms_and_forms_asked_for_leave(cohort, built):
+    control = build.participant(cohort.ana, enrolled_on=ENROLLED, arm="control")
+    visit = build.attended(cohort.ana, control)
+    build.form(cohort.ana, visit, "leg_check", "left", absent={"any_open_ulcer": "unknown"}, any_open_ulcer=None)  # noqa: E501
+    opened = built(forms=["ceap"], arms=["control"])
+    assert opened.tables == ["participants", "visits", "ceap", "absence_codes"]
+    assert len(opened.table("participants")) == 1
+    assert opened.table("absence_codes") == []
+
+
+def test_pseudonyms_last_within_a_project_and_no_further(cohort, built):
+    first = built()
+    later = built("limited", project=first.dataset.request.project)
+    other = built()
+    names = [{r["participant"] for r in o.table("participants")} for o in (first, later, other)]
+    assert names[0] == names[1]
+    assert not names[0] & names[2]
+
+
+def test_the_same_records_give_the_same_bytes(built):
+    first = built()
+    again = built(project=first.dataset.request.project)
+    for name in first.files:
+        if name not in ("manifest.json", "README.txt"):
+            assert first.files[name] == again.files[name], name
+
+
+def test_codes_and_signs_arrive_exactly(cohort, built):
+    """A comparator, and texts that a spreadsheet or a separator would spoil."""
+    with user_scope(cohort.ana):
+        visit = Visit.objects.get(participant=cohort.people[0], code="BL")
+        hostile = '=cmd|" /C calc",\r\n;x'
+        FormEntry.objects.filter(pk=visit.entries.get(form="ceap", limb="right").pk).update(
+            occurrence=hostile[:12]
+        )
+        record = visit.entries.get(form="laboratory").record()
+        type(record).objects.filter(pk=record.pk).update(calcium_total_comparator="<")
+        record = visit.entries.get(form="ceap", limb="right").record()
+        type(record).objects.filter(pk=record.pk).update(
+            absent={"symptomatic": "refused"}, symptomatic=None
+        )
+    opened = built()
+    [row] = [r for r in opened.table("absence_codes") if r["form"] == "ceap"]
+    assert row["occurrence"] == hostile[:12]
+    signs = sorted(r["laboratory_calcium_total_comparator"] for r in opened.table("laboratory"))
+    assert signs == ["<", "=", "="]
+    assert {r["laboratory_calcium_total"] for r in opened.table("laboratory")} == {"2.400"}
+
+
+def test_progress_is_of_real_rows_and_a_mail_is_sent(cohort, built):
+    opened = built()
+    done = opened.dataset
+    assert done.rows_done == done.rows_expected
+    assert done.rows_expected == sum(row["delivered"] for row in opened.manifest["tables"])
+    [letter] = mail.outbox
+    assert letter.to == ["fay@example.org"]
+    assert f"/datasets/{done.pk}/" in letter.body
+    assert letter.alternatives
+
+
+# -- failures ---------------------------------------------------------------------------------
+
+
+def stored(settings):
+    from pathlib import Path
+
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def failed(dataset):
+    tasks.build_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.stored_as, dataset.sha256) == ("failed", "", "")
+    return dataset.error
+
+
+def test_a_lost_row_fails_the_build(cohort, order, monkeypatch, settings):
+    counted = archive.expected_rows
+
+    def one_more(*args):
+        return counted(*args) | {"ceap": 99}
+
+    monkeypatch.setattr(actions, "expected_rows", one_more)
+    assert failed(order()) == "ceap: 3 of 99 rows were delivered."
+    assert not stored(settings)
+    assert owner("SELECT count(*) FROM exports_pseudonym") == [(0,)]
+
+
+def test_a_missing_pseudonym_is_a_lost_row(cohort, order, monkeypatch):
+    """What must be delivered is counted without the pseudonyms, so none can go missing unseen."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION registry_draw_pseudonyms() RETURNS void"
+            " LANGUAGE sql SECURITY DEFINER AS ''"
+        )
+    assert failed(order()) == "participants: 0 of 3 rows were delivered."
+
+
+@pytest.mark.parametrize("when", ["while writing", "while storing"])
+def test_a_full_disk_fails_the_build(cohort, order, monkeypatch, settings, when):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    if when == "while writing":
+        monkeypatch.setattr(archive._Hashing, "write", full)
+    else:
+        monkeypatch.setattr(actions.default_storage, "save", full)
+    assert failed(order()) == "The file could not be written: No space left on device."
+    assert not stored(settings)
+
+
+def test_an_error_of_the_database_quotes_no_row(cohort, order):
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ALTER TABLE participants_participant DISABLE TRIGGER USER")
+        cursor.execute("DROP VIEW release_safe_harbor.ceap")
+    error = failed(order())
+    assert "UndefinedTable" in error or "ProgrammingError" in error
+    assert "SELECT" not in error
+
+
+def test_building_twice_changes_nothing(cohort, built):
+    opened = built()
+    tasks.build_dataset(opened.dataset.pk)
+    again = Dataset.objects.get(pk=opened.dataset.pk)
+    assert (again.state, again.stored_as) == ("ready", opened.dataset.stored_as)
+    assert len(mail.outbox) == 1
+
+
+def test_the_sweep_fails_a_build_whose_builder_died(cohort, order, settings):
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+
+    dataset = order()
+    left = default_storage.save("datasets/half.zip", ContentFile(b"half"))
+    Dataset.objects.filter(pk=dataset.pk).update(state="building", stored_as=left)
+    with actions._lock(dataset.pk):
+        tasks.sweep_builds()
+        assert Dataset.objects.get(pk=dataset.pk).state == "building"
+    tasks.sweep_builds()
+    dataset.refresh_from_db()
+    assert (dataset.state, dataset.error) == ("failed", "The build was interrupted.")
+    assert not stored(settings)
+
+
+def test_a_task_given_again_after_a_death_fails_its_build(cohort, order):
+    dataset = order()
+    Dataset.objects.filter(pk=dataset.pk).update(state="building")
+    assert failed(dataset) == "The build was interrupted."
+
+
+def test_the_cut_off_waits_for_older_transactions(cohort, order, monkeypatch):
+    """A write begun before the cut-off is in the dataset, also when it ends after it."""
+    import threading
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write():
+        try:
+            with user_scope(cohort.ana):
+                filled(cohort.ana)
+                begun.set()
+                go_on.wait(20)
+        finally:
+            connections["default"].close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert begun.wait(20)
+    dataset = order()
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        go_on.set()
+        writer.join()
+
+    monkeypatch.setattr(actions.time, "sleep", sleep)
+    tasks.build_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert waits
+    assert dataset.manifest["tables"][0]["delivered"] == 4
+
+
+def test_without_the_release_log_in_nothing_starts(cohort, order, monkeypatch):
+    dataset = order()
+    monkeypatch.setattr(actions, "RELEASE", "nowhere")
+    with pytest.raises(actions.ExportError, match="RELEASE_DATABASE_URL"):
+        actions.build(dataset_id=dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == "queued"
+    assert not transaction.get_connection().in_atomic_block
