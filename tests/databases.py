@@ -6,6 +6,7 @@ Append-only history refuses a flush, so a test that commits gets a clone of its 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,4 +92,14 @@ def clone(of: str, name: str) -> Iterator[None]:
         yield
     finally:
         use(former)
-        _owner_says(drop)
+        _drop(drop)
+
+
+def _drop(statement: sql.Composable) -> None:
+    """Drop a database as soon as autovacuum, which the owner cannot end, has left it."""
+    for _ in range(100):
+        try:
+            return _owner_says(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(0.1)
+    return _owner_says(statement)

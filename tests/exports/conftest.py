@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import gzip
 import hashlib
 import io
 import json
+import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connections
 
 from registry.access.models import User
 from registry.access.scope import user_scope
@@ -26,7 +29,7 @@ from registry.imaging.models import Reading
 from registry.ulcers.models import Ulcer
 from registry.visits import actions as visits
 
-from .. import build
+from .. import build, databases
 from ..people import make_cast
 
 FORMS = ["ceap", "laboratory", "leg_check", "ulcers", "vcss", "xray"]
@@ -113,13 +116,30 @@ def filled(by: User, **about: Any) -> Any:
     return someone
 
 
+@pytest.fixture(scope="session")
+def cohort_database(
+    django_db_setup: None, django_db_blocker: Any
+) -> Iterator[tuple[str, SimpleNamespace]]:
+    """The cast, two full participants at Tokyo and one at Rio, committed once to be cloned."""
+    name, former = f"test_{os.getpid()}_cohort", connections["default"].settings_dict["NAME"]
+    with django_db_blocker.unblock(), databases.clone(databases.template(), name):
+        cast = make_cast()
+        cast.people = [filled(cast.ana), filled(cast.ana, sex="male"), filled(cast.ben)]
+        databases.use(former)
+        yield name, cast
+
+
 @pytest.fixture
-def cohort(committed: None, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The cast, two full participants at Tokyo, one at Rio; nothing is sent to a broker."""
+def cohort(
+    cohort_database: tuple[str, SimpleNamespace],
+    django_db_blocker: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[SimpleNamespace]:
+    """A committed cohort of one's own; nothing is sent to a broker."""
     monkeypatch.setattr(tasks.build_dataset, "delay", lambda number: None)
-    cast = make_cast()
-    cast.people = [filled(cast.ana), filled(cast.ana, sex="male"), filled(cast.ben)]
-    return cast
+    name, cast = cohort_database
+    with django_db_blocker.unblock(), databases.clone(name, f"test_{os.getpid()}_exports"):
+        yield copy.deepcopy(cast)
 
 
 @pytest.fixture

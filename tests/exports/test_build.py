@@ -4,10 +4,14 @@ import csv
 import hashlib
 import io
 import re
+import threading
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connections, transaction
 
 from registry.access.scope import user_scope
@@ -15,7 +19,7 @@ from registry.core import dates
 from registry.exports import actions, archive, tasks
 from registry.exports.models import Dataset
 from registry.participants import actions as participants
-from registry.participants.models import Identity, Participant, Screening
+from registry.participants.models import Participant, Screening
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
@@ -45,9 +49,7 @@ def test_counts_are_those_of_the_registry(built):
     opened = built()
     rows = {table: len(opened.table(table)) for table in opened.tables}
     finished = dict(
-        owner(
-            "SELECT form, count(*) FROM visits_formentry WHERE state = 'complete' GROUP BY form"
-        )
+        owner("SELECT form, count(*) FROM visits_formentry WHERE state = 'complete' GROUP BY form")
     )
     assert rows == {
         "participants": 3,
@@ -72,9 +74,9 @@ def test_columns_are_those_of_its_codebook(built, profile):
         columns = next(csv.reader(io.StringIO(opened.text(table))))
         assert columns == [row["column"] for row in described if row["table"] == table]
     for row in described:
-        known = {pair.partition("=")[0] for pair in row["choices"].split("|") if pair}
-        seen = {one[row["column"]] for one in opened.table(row["table"])} - {""}
-        assert not known or seen <= known, row["column"]
+        known = row["choices"].split("|")
+        for value in {one[row["column"]] for one in opened.table(row["table"])} - {""}:
+            assert known == [""] or any(pair.startswith(f"{value}=") for pair in known), row
 
 
 @pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
@@ -105,15 +107,12 @@ def test_no_identity_no_free_text_and_no_date_leaves(cohort, built, profile):
         FormEntry.objects.filter(pk=visit.entries.get(form="xray", limb="left").pk).update(
             draft={"note": [f"{CANARY} draft"]}, state="draft"
         )
-    opened = built(profile, title=f"{CANARY} project") if False else built(profile)
+    opened = built(profile)
     everything = opened.everything
     assert CANARY.lower().encode() not in everything.lower()
-    numbers = [p.study_number for p in Participant.objects.none()]
     with user_scope(cohort.ana):
-        numbers += Participant.objects.values_list("study_number", flat=True)
-        sealed = Identity.objects.exclude(family_name=None).values_list("family_name", flat=True)
-        assert len(numbers) == 3
-        assert sealed
+        numbers = list(Participant.objects.values_list("study_number", flat=True))
+    assert len(numbers) == 3
     for secret in [*numbers, "0998877665544", "Tokyo", "TKY", "ana@", "Ana Sato"]:
         assert secret.encode() not in everything
     for table in opened.tables:
@@ -138,16 +137,18 @@ def test_dates_leave_as_study_days(cohort, built):
     }
 
 
-@pytest.mark.parametrize(
-    "onset", ["2023", "2024", "2023-02", "2024-02", "2024-04", "2024-12", "2024-03-01"]
-)
-def test_partial_dates_leave_as_the_middle_of_what_is_known(cohort, built, onset):
+def test_partial_dates_leave_as_the_middle_of_what_is_known(cohort, built):
+    onsets = ["2023", "2024", "2023-02", "2024-02", "2024-04", "2024-12", "2024-03-01"]
     with user_scope(cohort.ana):
-        cohort.people[0].ulcers.update(onset_on=onset)
-    middle = (dates.span(onset).middle - ENROLLED).days
-    ulcers = built(forms=["ulcers"]).table("ulcers")
-    found = {(row["ulcer_onset_on"], row["ulcer_onset_on_precision"]) for row in ulcers}
-    assert (str(middle), dates.precision(onset)) in found
+        one = cohort.people[0].ulcers.get()
+        for number, onset in enumerate(onsets, 2):
+            one.pk, one.label, one.onset_on = None, f"R{number}", onset
+            one.save(force_insert=True)
+    rows = {row["ulcer"]: row for row in built(forms=["ulcers"]).table("ulcers")}
+    for number, onset in enumerate(onsets, 2):
+        row, middle = rows[f"R{number}"], dates.span(onset).middle
+        assert row["ulcer_onset_on"] == str((middle - ENROLLED).days)
+        assert row["ulcer_onset_on_precision"] == dates.precision(onset)
 
 
 def test_ages_are_capped_and_banded(cohort, built):
@@ -192,9 +193,7 @@ def test_stand_ins_are_the_same_for_the_same_and_other_for_others(cohort, built)
 def test_absence_codes_leave_as_one_long_table(built):
     opened = built()
     codes = opened.table("absence_codes")
-    assert {(r["form"], r["item"], r["code"]) for r in codes} == {
-        ("laboratory", "crp", "not_done")
-    }
+    assert {(r["form"], r["item"], r["code"]) for r in codes} == {("laboratory", "crp", "not_done")}
     assert {r["participant"] for r in codes} == {
         r["participant"] for r in opened.table("participants")
     }
@@ -242,7 +241,8 @@ def test_the_newest_consent_decides(cohort, built):
 def test_only_the_arms_and_forms_asked_for_leave(cohort, built):
     control = build.participant(cohort.ana, enrolled_on=ENROLLED, arm="control")
     visit = build.attended(cohort.ana, control)
-    build.form(cohort.ana, visit, "leg_check", "left", absent={"any_open_ulcer": "unknown"}, any_open_ulcer=None)  # noqa: E501
+    unknown = {"any_open_ulcer": "unknown"}
+    build.form(cohort.ana, visit, "leg_check", "left", absent=unknown, any_open_ulcer=None)
     opened = built(forms=["ceap"], arms=["control"])
     assert opened.tables == ["participants", "visits", "ceap", "absence_codes"]
     assert len(opened.table("participants")) == 1
@@ -303,8 +303,6 @@ def test_progress_is_of_real_rows_and_a_mail_is_sent(cohort, built):
 
 
 def stored(settings):
-    from pathlib import Path
-
     return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
@@ -339,24 +337,25 @@ def test_a_missing_pseudonym_is_a_lost_row(cohort, order, monkeypatch):
 
 @pytest.mark.parametrize("when", ["while writing", "while storing"])
 def test_a_full_disk_fails_the_build(cohort, order, monkeypatch, settings, when):
-    def full(*args, **kwargs):
+    def full(*args):
+        if when == "while storing":
+            path = Path(settings.MEDIA_ROOT, args[1])
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     if when == "while writing":
         monkeypatch.setattr(archive._Hashing, "write", full)
     else:
-        monkeypatch.setattr(actions.default_storage, "save", full)
+        monkeypatch.setattr(FileSystemStorage, "save", full)
     assert failed(order()) == "The file could not be written: No space left on device."
     assert not stored(settings)
 
 
 def test_an_error_of_the_database_quotes_no_row(cohort, order):
     with connections["owner"].cursor() as cursor:
-        cursor.execute("ALTER TABLE participants_participant DISABLE TRIGGER USER")
         cursor.execute("DROP VIEW release_safe_harbor.ceap")
-    error = failed(order())
-    assert "UndefinedTable" in error or "ProgrammingError" in error
-    assert "SELECT" not in error
+    assert failed(order()) == "The build stopped with an internal error (UndefinedTable)."
 
 
 def test_building_twice_changes_nothing(cohort, built):
@@ -368,9 +367,6 @@ def test_building_twice_changes_nothing(cohort, built):
 
 
 def test_the_sweep_fails_a_build_whose_builder_died(cohort, order, settings):
-    from django.core.files.base import ContentFile
-    from django.core.files.storage import default_storage
-
     dataset = order()
     left = default_storage.save("datasets/half.zip", ContentFile(b"half"))
     Dataset.objects.filter(pk=dataset.pk).update(state="building", stored_as=left)
@@ -391,8 +387,6 @@ def test_a_task_given_again_after_a_death_fails_its_build(cohort, order):
 
 def test_the_cut_off_waits_for_older_transactions(cohort, order, monkeypatch):
     """A write begun before the cut-off is in the dataset, also when it ends after it."""
-    import threading
-
     begun, go_on = threading.Event(), threading.Event()
 
     def write():

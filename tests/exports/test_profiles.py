@@ -1,0 +1,104 @@
+"""The allow-list: what has no rule stops the build."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from registry.core import codebook
+from registry.core.dictionary import Kind, Privacy
+from registry.exports import rules
+from registry.exports.checks import problems_of
+from registry.exports.profiles import LIMITED, PROFILES, SAFE_HARBOR, UnmappedError
+from registry.exports.release_views import tables
+from registry.exports.rules import Count, Some
+
+
+def without(profile, *names):
+    return replace(profile, mapping={k: v for k, v in profile.mapping.items() if k not in names})
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_the_profiles_are_whole(profile):
+    assert problems_of(profile) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("participant.sex", "participant_sex"),
+        ("leg_status", "leg_check_leg_status"),
+        ("participant.onset_month", "participant_onset_month"),
+        ("visit.code", "visit_code"),
+    ],
+)
+def test_an_item_without_a_rule_stops_the_build(name, item):
+    [problem] = problems_of(without(SAFE_HARBOR, name))
+    assert problem.id == "saphena.E010"
+    assert problem.msg.startswith(item)
+
+
+def test_a_rule_without_an_item_stops_the_build():
+    stale = replace(LIMITED, mapping={**LIMITED.mapping, "participant.shoe_size": None})
+    [problem] = problems_of(stale)
+    assert problem.id == "saphena.E012"
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_nothing_withheld_has_a_column(profile):
+    withheld = {
+        (entry.form, entry.name)
+        for entry in codebook.entries()
+        if entry.item.privacy == Privacy.WITHHOLD
+    }
+    assert withheld
+    leaving = {(c.form, c.item) for table in tables(profile) for c in table.columns}
+    assert not withheld & leaving
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_everything_released_has_a_column(profile):
+    keys = {"visit_code", "ulcer_label"}
+    leaving = {(c.form, c.item) for table in tables(profile) for c in table.columns}
+    for entry in codebook.entries():
+        of_key = entry.export_name in keys or entry.name in ("absent", "arm")
+        if entry.item.privacy == Privacy.RELEASE and not of_key:
+            assert (entry.form, entry.name) in leaving, entry.export_name
+
+
+def test_free_text_declared_as_released_is_refused():
+    entry = next(e for e in codebook.entries() if e.kind == Kind.TEXT and not e.item.companion_of)
+    loose = replace(entry, item=replace(entry.item, privacy=Privacy.RELEASE), name="loose")
+    with pytest.raises(UnmappedError, match="never leaves as it is"):
+        list(SAFE_HARBOR.columns(loose, "t"))
+
+
+counts = some.lists(
+    some.builds(
+        Count,
+        some.sampled_from(["cvi", "control", "other_calcinosis"]),
+        some.sampled_from(["shared", "not_allowed", "withdrawn"]),
+        some.none() | some.integers(8, 500),
+    ),
+    unique_by=lambda one: (one.arm, one.outcome),
+)
+
+
+@given(counts, some.lists(some.sampled_from(["cvi", "control"]), unique=True))
+def test_a_preview_shows_sums_of_shown_counts_only(found, arms):
+    shown = rules.preview(found, arms)
+    chosen = [one for one in found if one.arm in arms and one.outcome == "shared"]
+    assert shown.included == Some(
+        sum(one.people for one in chosen if one.people), any(one.people is None for one in chosen)
+    )
+    assert shown.empty == (not chosen)
+
+
+def test_duration_of_disease_is_that_of_the_participants_rule(cohort, built):
+    from registry.participants.rules import disease_duration_years
+
+    years = round(disease_duration_years(2010, None, date(2024, 3, 5)))
+    rows = built().table("participants")
+    assert {row["participant_disease_duration_years"] for row in rows} == {str(years)}
