@@ -91,6 +91,7 @@ class Item:
     limits: bool = False
     absence: bool = True
     companion_of: str = ""
+    one_line: bool = False
 
     @property
     def label(self) -> str:
@@ -234,7 +235,7 @@ def yes_no(label: str, *, privacy: str = "release", **about: Any) -> Any:
 
 
 def text(label: str, *, privacy: str = "withhold", **about: Any) -> Any:
-    """Free text; never leaves the registry."""
+    """Free text; never leaves the registry. ``one_line=True`` for names and labels."""
     return _attach(models.TextField(null=True, blank=True), _item(Kind.TEXT, label, privacy, about))
 
 

@@ -54,6 +54,10 @@ class ReadField(forms.CharField):
 def control(item: Item, clock: Clock) -> forms.Field:
     """The form field that shows and reads one item."""
     choices: list[tuple[Any, str]] = [(code, item.choice_label(code)) for code, _l in item.choices]
+    if item.kind == Kind.SCORE:  # the step is what clinicians say, the anchor what it means
+        choices = [
+            (step, label if step == label else f"{step} {label}") for step, label in choices
+        ]
     options: dict[str, Any] = {"label": item.label, "help_text": item.help}
     box = forms.TextInput(attrs={"autocomplete": "off"})
     numeric = forms.TextInput(attrs={"autocomplete": "off", "inputmode": "decimal"})
@@ -108,7 +112,11 @@ def control(item: Item, clock: Clock) -> forms.Field:
         case Kind.TEXT:
             area = forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
             return forms.CharField(
-                widget=area, required=False, max_length=4000, empty_value=None, **options
+                widget=box if item.one_line else area,
+                required=False,
+                max_length=4000,
+                empty_value=None,
+                **options,
             )
         case _:
             raise TypeError(f"{item.kind} has no control")

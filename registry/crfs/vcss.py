@@ -59,7 +59,9 @@ class Vcss(LimbCrf):
         required=True,
     )
     ulcer_comment = text(
-        "Comment, where an ulcer score differs from the ulcer records", absence=False
+        "Comment, where an ulcer score differs from the ulcer records",
+        absence=False,
+        one_line=True,
     )
     compression = score(
         "Compression",

@@ -14,6 +14,7 @@ from registry.core.dictionary import date
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm
 from registry.crfs.models import Ceap
+from registry.imaging.models import Reading
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
@@ -79,6 +80,12 @@ def _page(
     latest: dict[str, Ceap] = {}
     for ceap in ceaps:
         latest.setdefault(ceap.entry.limb, ceap)
+    readings = (
+        Reading.objects.filter(xray__entry__participant=participant)
+        .select_related("xray__entry__visit")
+        .order_by("xray__acquired_on", "pk")
+    )
+    grades = {reading.xray.entry.limb: reading for reading in readings}
     may_enter = request.user.may(Permission.ENTER, participant.site_id)
     context = {
         "participant": participant,
@@ -89,6 +96,7 @@ def _page(
                 "limb": limb,
                 "name": name,
                 "ceap": latest.get(limb),
+                "grade": grades.get(limb),
                 "ulcers": [(ulcer, ulcer.course()) for ulcer in ulcers if ulcer.limb == limb],
             }
             for limb, name in LIMBS

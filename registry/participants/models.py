@@ -65,6 +65,7 @@ class Screening(Root):
         "Study number of the matched case",
         when={"arm": "control"},
         privacy="group",
+        one_line=True,
         absence=False,
     )
     able_to_consent = d.yes_no("Able to consent", required=True, absence=False)

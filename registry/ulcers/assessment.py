@@ -41,7 +41,11 @@ class UlcerAssessment(Crf):
         absence=False,
     )
     merged_into = text(
-        "Merged into (label)", required=True, when={"ulcer_status": "merged"}, absence=False
+        "Merged into (label)",
+        required=True,
+        when={"ulcer_status": "merged"},
+        absence=False,
+        one_line=True,
     )
     closure_by = choice(
         "Closed by",

@@ -71,7 +71,7 @@ class Crf(SiteRecord):
     absent = kept(models.JSONField(default=dict, blank=True), "release", "Absence codes")
     confirmed = kept(models.JSONField(default=dict, blank=True), "withhold")
     done_on = d.date("Done on", required=True, absence=False)
-    examiner = d.text("Examiner", privacy="group", absence=False)
+    examiner = d.text("Examiner", privacy="group", absence=False, one_line=True)
 
     class Meta:
         abstract = True
