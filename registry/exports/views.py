@@ -69,7 +69,8 @@ def new_request(request: HttpRequest) -> HttpResponse:
         own = DatasetProject.objects.filter(researcher=_user(request).pk)
         project = get_object_or_404(own, pk=number if number.isdecimal() else None)
     asking = request.method == "POST" and "preview" not in request.POST
-    form = RequestForm(request.POST or None, project=project, asking=asking)
+    data = request.POST if request.method == "POST" else None
+    form = RequestForm(data, project=project, asking=asking)
     status = 200
     if form.is_bound and not form.is_valid():
         status = 422

@@ -23,11 +23,14 @@ from django.utils import timezone
 
 from registry.access.models import ApiToken
 from registry.access.scope import user_scope
-from registry.imaging.models import Film
+from registry.exports.models import Dataset, DatasetProject, DatasetRequest
+from registry.imaging.blinding import key_of
 from registry.quality.models import DataQuery
+from registry.recall.models import Delivery, Digest
 from registry.ulcers.models import Ulcer
 
 from .. import build
+from ..imaging import films
 
 TABLE = Path(__file__).with_suffix(".csv")
 WRITE = "WRITE_URLS"
@@ -82,6 +85,9 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
     xray = build.form(cast.ana, visit, "xray", "right")
     # Unusual and not confirmed: a query opens.
     build.form(cast.ana, visit, "laboratory", calcium_total=Decimal("4.5"))
+    film = films.film(cast.ana, xray, checked=False)
+    unread = films.study(cast.ana, visit, "left")
+    films.film(cast.ana, unread)
     screening = build.screening(cast.ana)
     with user_scope(cast.ana):
         ulcer = Ulcer.objects.create(
@@ -94,13 +100,32 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             recorded_on=visit.attended_on,
             by=cast.ana,
         )
-        film = Film.objects.create(
-            xray=xray, format="png", sha256="0" * 64, width=1, height=1, by=cast.ana
-        )
         query = DataQuery.objects.get(rule="expected")
         token = ApiToken.objects.create(
             user=cast.ana, name="R", digest="0" * 64, expires_at=timezone.now()
         )
+        digest = Digest.objects.create(site=cast.tokyo, day=cast.tokyo.today)
+        delivery = Delivery.objects.create(
+            digest=digest,
+            recipient=cast.ana,
+            address=cast.ana.email,
+            message_id="<1@example.org>",
+            not_before=timezone.now(),
+            subject="Tokyo: 1 visit",
+            text="1 visit",
+            html="<p>1 visit</p>",
+        )
+    with user_scope(cast.fay):
+        request = DatasetRequest.objects.create(
+            project=DatasetProject.objects.create(
+                title="Calcium", purpose="Healing", researcher=cast.fay
+            ),
+            profile="safe_harbor",
+            forms=["ceap"],
+            arms=["cvi"],
+            asked_by=cast.fay,
+        )
+        dataset = Dataset.objects.create(request=request, queued_by=cast.jun)
     return {
         "study_number": participant.study_number,
         "visits.pk": visit.pk,
@@ -109,6 +134,12 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "screenings.pk": screening.pk,
         "ulcers.pk": ulcer.pk,
         "films.pk": film.pk,
+        "readings.key": key_of(cast.chen, unread.pk),
+        "number": 1,
+        "recall.pk": delivery.pk,
+        "request_id": request.pk,
+        "dataset_id": dataset.pk,
+        "token": "signed-for-nobody",
         "sites.pk": cast.tokyo.pk,
         "prefix": cast.tokyo.prefix,
         "users.pk": cast.vera.pk,
@@ -159,7 +190,8 @@ def write_table(observed: dict[tuple[str, str], dict[str, str]]) -> None:
         writer = csv.DictWriter(file, ["route", "method", *ROLES], lineterminator="\n")
         writer.writeheader()
         for place, row in sorted(observed.items()):
+            cells = {"route": place[0], "method": place[1]}
             for role, status in row.items():
                 allowed = old.get(place, {}).get(role, "")
-                row[role] = allowed if status in allowed.split("/") else status
-            writer.writerow({"route": place[0], "method": place[1]} | row)
+                cells[role] = allowed if status in allowed.split("/") else status
+            writer.writerow(cells)
