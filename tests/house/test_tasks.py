@@ -7,7 +7,14 @@ from config.celery import app
 TESTS = Path(__file__).resolve().parents[1]
 
 # Task → the test that runs it twice and looks at what the second run changed.
-RUN_TWICE: dict[str, str] = {}
+RUN_TWICE: dict[str, str] = {
+    "registry.exports.tasks.build_dataset": (
+        "exports/test_build.py::test_building_twice_changes_nothing"
+    ),
+    "registry.exports.tasks.sweep_builds": (
+        "exports/test_build.py::test_the_sweep_fails_a_build_whose_builder_died"
+    ),
+}
 
 
 def tasks():
