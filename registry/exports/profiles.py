@@ -45,7 +45,7 @@ class Column:
 
     name: str
     label: str
-    kind: str
+    kind: Kind
     sql: sql.Composable
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class As:
     """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
 
     sql: str
-    kind: str
+    kind: Kind
     label: str = ""
     name: str = ""
     unit: str = ""

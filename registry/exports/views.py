@@ -79,7 +79,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
         try:
             asked = actions.request_dataset(by=_user(request), project=project, **form.cleaned_data)
         except ExportError as error:
-            form.add_error(error.item or None, str(error))
+            form.refuse(error)
             status = 422
         else:
             messages.success(request, _("Sent. A data steward decides, and you see it here."))

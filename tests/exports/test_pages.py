@@ -127,11 +127,11 @@ def test_a_preview_equals_the_dataset(cohort, built, shown):
 
 def test_a_bad_request_is_shown_again_with_what_was_typed(cohort, shown):
     for wrong, message in (
-        ({"title": ""}, "This field is required"),
-        ({"purpose": " "}, "This field is required"),
+        ({"title": ""}, "Title of the project: still to be answered"),
+        ({"purpose": " "}, "Purpose: still to be answered"),
         ({"profile": "everything"}, "Select a valid choice"),
         ({"forms": ["identity"]}, "Select a valid choice"),
-        ({"arms": []}, "This field is required"),
+        ({"arms": []}, "Arms: still to be answered"),
         ({"arms": ["control"]}, "there is nothing to ask for"),
     ):
         got = shown(cohort.fay, "new_dataset", data=ASKED | wrong)
