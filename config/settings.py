@@ -15,8 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = os.environ.get("SAPHENA_ENV") == "production"
-NEEDED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL", "IDENTITY_KEYS")
-NEEDED += ("IDENTITY_INDEX_KEY", "ALLOWED_HOSTS", "SITE_URL", "DEFAULT_FROM_EMAIL", "MEDIA_ROOT")
+NEEDED = (
+    "DATABASE_URL REDIS_URL EMAIL_URL SECRET_KEY IDENTITY_KEYS IDENTITY_INDEX_KEY"
+    " ALLOWED_HOSTS SITE_URL DEFAULT_FROM_EMAIL MEDIA_ROOT"
+).split()
+SERVICES = ("DATABASE_URL", "OWNER_DATABASE_URL", "RELEASE_DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+NAMED_SERVICES = [name for name in SERVICES if name in os.environ]  # not embedded ones
 
 if PRODUCTION:
     if missing := [name for name in NEEDED if not os.environ.get(name)]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import apps
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from registry.access.models import SiteRecord
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 
 from .models import Change
 
@@ -18,7 +20,7 @@ NOT_SHOWN = frozenset({"entry_id", "participant_id", "absent", "confirmed"})
 
 
 @needs(Permission.VIEW)
-def history(request: HttpRequest, label: str, key: int) -> HttpResponse:
+def history(request: UserRequest, label: str, key: int) -> HttpResponse:
     """Changes of the record ``label`` (``app.model``) with primary key ``key``, newest first."""
     try:
         model = apps.get_model(label)
@@ -38,13 +40,13 @@ def history(request: HttpRequest, label: str, key: int) -> HttpResponse:
     if not page.object_list:
         raise Http404
     for change in page:
-        change.lines = _lines(model, change)
+        change.lines = _lines(model, change)  # type: ignore[attr-defined]
     declaration = getattr(model, "declaration", None)
     what = declaration.label if declaration else model._meta.verbose_name
     return render(request, "audit/history.html", {"page": page, "what": what, "key": key})
 
 
-def _lines(model: type[SiteRecord], change: Change) -> list[tuple[str, object, object]]:
+def _lines(model: type[SiteRecord], change: Change) -> list[tuple[Any, Any, Any]]:
     """(item, old, new) of a change; encrypted values are never shown."""
     lines = []
     for column in model._meta.concrete_fields:

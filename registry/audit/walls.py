@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import models
 from psycopg import sql
 
-from registry.access.models import Membership, Site, SiteRecord, User
+from registry.access.models import Membership, Site, User
 from registry.access.walls import policies, site_records
 
 from .models import Change, Look
@@ -64,8 +64,8 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(RECORD_CHANGE)
     yield sql.SQL(REFUSE_CHANGE)
     yield sql.SQL("REVOKE ALL ON FUNCTION registry_record_change() FROM PUBLIC")
-    for model in (Change, Look):
-        yield from _append_only(model)
+    yield from _append_only(Change)
+    yield from _append_only(Look)
     yield from policies(Change, command="SELECT")
     for record in site_records():
         if record is not Look:
@@ -75,7 +75,7 @@ def raise_walls() -> Iterator[sql.Composable]:
 
 
 def _record(model: type[models.Model], unrecorded: tuple[str, ...]) -> sql.Composable:
-    columns = [model._meta.get_field(name).column for name in unrecorded]
+    columns = [str(model._meta.get_field(name).column) for name in unrecorded]  # type: ignore[union-attr]
     return sql.SQL(
         "CREATE OR REPLACE TRIGGER z_record_change AFTER INSERT OR UPDATE OR DELETE ON {table}"
         " FOR EACH ROW EXECUTE FUNCTION registry_record_change({label}, {unrecorded})"
@@ -86,7 +86,7 @@ def _record(model: type[models.Model], unrecorded: tuple[str, ...]) -> sql.Compo
     )
 
 
-def _append_only(model: type[Change] | type[SiteRecord]) -> Iterator[sql.Composable]:
+def _append_only(model: type[models.Model]) -> Iterator[sql.Composable]:
     table = sql.Identifier(model._meta.db_table)
     yield sql.SQL(
         "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {}"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.utils.datastructures import MultiValueDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -300,7 +301,7 @@ class ItemsForm(forms.Form):
                 unit=self[f"{name}__unit"] if item.also else None,
                 absent=self[f"{name}__absent"] if item.absence else None,
                 confirm=self[confirm] if item.expected and shows_confirm else None,
-                errors=list(self.errors.get(name, ())) if self.judged else [],
+                errors=[str(error) for error in self.errors.get(name, ())] if self.judged else [],
                 warning=warnings.get(name, ""),
                 last=show_value(item, getattr(self.last, name), self.last, name)
                 if self.last
@@ -314,7 +315,7 @@ class ItemsForm(forms.Form):
         if not self.judged:
             return []
         return [
-            (self[name].auto_id if name in self.fields else "", message)
+            (self[name].auto_id if name in self.fields else "", str(message))
             for name, messages in self.errors.items()
             for message in messages
         ]
@@ -322,4 +323,5 @@ class ItemsForm(forms.Form):
     def raw(self) -> dict[str, list[str]]:
         """What was typed into this form's controls, as it came: the draft."""
         names = {self.add_prefix(name) for name in self.fields}
-        return {key: self.data.getlist(key) for key in self.data if key in names}
+        typed = cast("MultiValueDict[str, str]", self.data)
+        return {key: typed.getlist(key) for key in typed if key in names}

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 # CEAP 2020: a vein segment belongs to one system, and naming it names the system (domain.md B1).
 SUPERFICIAL = ("Tel", "Ret", "GSV", "GSVa", "GSVb", "SSV", "AASV", "NSV")
-DEEP = ("IVC", "CIV", "IIV", "EIV", "PELV", "CFV", "DFV", "FV", "POPV", "TIBV", "PRV", "ATV")
-DEEP += ("PTV", "MUSV", "GAV", "SOV")
+DEEP = tuple("IVC CIV IIV EIV PELV CFV DFV FV POPV TIBV PRV ATV PTV MUSV GAV SOV".split())
 PERFORATING = ("TPV", "CPV")
 SYSTEM_OF = dict.fromkeys(SUPERFICIAL, "As") | dict.fromkeys(DEEP, "Ad")
 SYSTEM_OF |= dict.fromkeys(PERFORATING, "Ap")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.core.dictionary import choice, date, items_of, number
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm
@@ -34,7 +34,7 @@ ITEMS = {
 
 
 @needs(Permission.VIEW)
-def laboratory_limits(request: HttpRequest, prefix: str) -> HttpResponse:
+def laboratory_limits(request: UserRequest, prefix: str) -> HttpResponse:
     """The limits of one site, and a form to set one."""
     sites = Site.objects.filter(pk__in=request.user.sites_with(Permission.VIEW))
     site = get_object_or_404(sites, prefix=prefix)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.imaging.models import Xray
 from registry.quality.models import DataQuery
 from registry.visits.crf import FORMS
@@ -25,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect("account_login")
     user = request.user
     if user.may(Permission.VIEW):
-        return _today(request)
+        return _today(cast(UserRequest, request))
     for permission, place in (
         (Permission.READ_FILMS, "readings"),
         (Permission.REQUEST_DATASET, "datasets"),
@@ -37,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "desk/no_role.html")
 
 
-def _today(request: HttpRequest) -> HttpResponse:
+def _today(request: UserRequest) -> HttpResponse:
     user, today = request.user, timezone.localdate()
     visits = Visit.objects.visible_to(user).select_related("participant")
     drafts = (
@@ -62,7 +64,7 @@ def _today(request: HttpRequest) -> HttpResponse:
 
 
 @needs(Permission.VIEW)
-def worklist(request: HttpRequest) -> HttpResponse:
+def worklist(request: UserRequest) -> HttpResponse:
     """Visits overdue, due or coming; the filters are in the address, so a list can be shared."""
     today = timezone.localdate()
     visits = Visit.objects.visible_to(request.user).select_related("participant__site")

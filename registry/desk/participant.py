@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.core.dates import show_date
 from registry.core.dictionary import date
 from registry.core.errors import RefusedError
@@ -23,7 +23,7 @@ from registry.visits.models import LIMBS, Visit
 VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
 
 
-def visible_participant(request: HttpRequest, study_number: str) -> Participant:
+def visible_participant(request: UserRequest, study_number: str) -> Participant:
     """The participant of that number at one of the user's sites, else 404."""
     participants = Participant.objects.visible_to(request.user).with_consent()
     return get_object_or_404(
@@ -32,12 +32,12 @@ def visible_participant(request: HttpRequest, study_number: str) -> Participant:
 
 
 @needs(Permission.VIEW)
-def participant(request: HttpRequest, study_number: str) -> HttpResponse:
+def participant(request: UserRequest, study_number: str) -> HttpResponse:
     return _page(request, visible_participant(request, study_number))
 
 
 @needs(Permission.ENTER)
-def add_visit(request: HttpRequest, study_number: str) -> HttpResponse:
+def add_visit(request: UserRequest, study_number: str) -> HttpResponse:
     """Add an unscheduled visit on the day typed."""
     found = visible_participant(request, study_number)
     if request.method != "POST":
@@ -62,7 +62,7 @@ def _visit_form(participant: Participant, data: object = None) -> ItemsForm:
 
 
 def _page(
-    request: HttpRequest, participant: Participant, form: ItemsForm | None = None, status: int = 200
+    request: UserRequest, participant: Participant, form: ItemsForm | None = None, status: int = 200
 ) -> HttpResponse:
     today = participant.site.today
     visits = Visit.objects.filter(participant=participant).with_status(today)

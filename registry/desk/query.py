@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.apps import apps
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
@@ -15,7 +15,7 @@ from registry.visits.crf import Crf
 
 
 @needs(Permission.VIEW)
-def query(request: HttpRequest, pk: int) -> HttpResponse:
+def query(request: UserRequest, pk: int) -> HttpResponse:
     """Go to the form, the ulcer or the participant that the query is about."""
     found = get_object_or_404(DataQuery.objects.for_user(request.user), pk=pk)
     record = apps.get_model(found.label).objects.filter(pk=found.key).first()

@@ -9,14 +9,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.core.dictionary import Item, Kind, date, text
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
@@ -142,7 +142,7 @@ class Section:
             yield f"revision-{column.entry.pk}", column.entry.revision
 
 
-def _visible_visit(request: HttpRequest, pk: int, permission: Permission) -> Visit:
+def _visible_visit(request: UserRequest, pk: int, permission: Permission) -> Visit:
     visits = Visit.objects.visible_to(request.user, permission)
     return get_object_or_404(visits.select_related("participant__site"), pk=pk)
 
@@ -181,7 +181,7 @@ def _last(visit: Visit, section: Section) -> dict[int, Crf]:
 
 
 @needs(Permission.VIEW)
-def visit(request: HttpRequest, pk: int) -> HttpResponse:
+def visit(request: UserRequest, pk: int) -> HttpResponse:
     found = _visible_visit(request, pk, Permission.VIEW)
     sections = _sections(found)
     for section in sections:
@@ -190,7 +190,7 @@ def visit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Permission.ENTER)
-def visit_form(request: HttpRequest, pk: int, form: str) -> HttpResponse:
+def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     """Save one section: as draft (``action=draft``, unjudged) or complete."""
     found = _visible_visit(request, pk, Permission.ENTER)
     sections = _sections(found)
@@ -219,7 +219,7 @@ def visit_form(request: HttpRequest, pk: int, form: str) -> HttpResponse:
 
 
 @transaction.atomic
-def _save(request: HttpRequest, section: Section, draft: bool) -> int:
+def _save(request: UserRequest, section: Section, draft: bool) -> int:
     """Save the columns in which something was typed, or all when in none. Returns a status."""
     columns = [column for column in section.columns if column.typed or column.record]
     columns = columns or section.columns
@@ -257,14 +257,14 @@ def _save(request: HttpRequest, section: Section, draft: bool) -> int:
     return 200
 
 
-def _revision(request: HttpRequest, column: Column) -> int:
+def _revision(request: UserRequest, column: Column) -> int:
     """The revision the page was made from; -1, which is always stale, when it is not a number."""
     typed = request.POST.get(f"revision-{column.entry.pk}", "")
     return int(typed) if typed.isascii() and typed.isdigit() else -1
 
 
 @needs(Permission.ENTER)
-def attend(request: HttpRequest, pk: int) -> HttpResponse:
+def attend(request: UserRequest, pk: int) -> HttpResponse:
     """Record the day on which the participant came."""
     found = _visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
@@ -281,7 +281,7 @@ def attend(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Permission.ENTER)
-def miss(request: HttpRequest, pk: int) -> HttpResponse:
+def miss(request: UserRequest, pk: int) -> HttpResponse:
     """Record that the visit will not take place, and why."""
     found = _visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
@@ -309,7 +309,7 @@ def _missed_form(visit: Visit, data: Any = None) -> ItemsForm:
 
 
 def _page(
-    request: HttpRequest,
+    request: UserRequest,
     visit: Visit,
     sections: list[Section],
     wrong: Section | None = None,

@@ -10,14 +10,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registry.access.models import User
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.audit.actions import log_look
 from registry.core.dictionary import items_of
 from registry.core.errors import RefusedError
@@ -28,19 +28,12 @@ from .blinding import key_of, study_of
 from .forms import FilmForm, ReadingForm
 from .models import Film, Xray
 
-
-class SignedIn(HttpRequest):
-    """A request behind ``needs``."""
-
-    user: User
-
-
 # -- the site's films ------------------------------------------------------------------------
 
 
 @needs(Permission.VIEW)
 @require_http_methods(["GET", "POST"])
-def films(request: SignedIn, visit_id: int, limb: str) -> HttpResponse:
+def films(request: UserRequest, visit_id: int, limb: str) -> HttpResponse:
     """The films of one leg at a visit, and the upload of another."""
     visit = get_object_or_404(
         Visit.objects.visible_to(request.user).select_related("participant__site"), pk=visit_id
@@ -84,7 +77,7 @@ def films(request: SignedIn, visit_id: int, limb: str) -> HttpResponse:
 
 @needs(Permission.ENTER)
 @require_POST
-def film_checked(request: SignedIn, pk: int) -> HttpResponse:
+def film_checked(request: UserRequest, pk: int) -> HttpResponse:
     """A person confirms that the picture shows no identifying text."""
     film = _film(request, pk, Permission.ENTER)
     actions.confirm_checked(by=request.user, film=film)
@@ -93,7 +86,7 @@ def film_checked(request: SignedIn, pk: int) -> HttpResponse:
 
 @needs(Permission.ENTER)
 @require_POST
-def film_removed(request: SignedIn, pk: int) -> HttpResponse:
+def film_removed(request: UserRequest, pk: int) -> HttpResponse:
     film = _film(request, pk, Permission.ENTER)
     try:
         actions.remove_film(by=request.user, film=film, reason=request.POST.get("reason", ""))
@@ -106,14 +99,14 @@ def film_removed(request: SignedIn, pk: int) -> HttpResponse:
 
 @needs(Permission.VIEW)
 @require_GET
-def film_picture(request: SignedIn, pk: int) -> Any:
+def film_picture(request: UserRequest, pk: int) -> Any:
     """The preview: eight bits, full range, bone bright."""
     return _picture(request, _film_to_see(request, pk), "picture")
 
 
 @needs(Permission.VIEW)
 @require_GET
-def film_original(request: SignedIn, pk: int) -> Any:
+def film_original(request: UserRequest, pk: int) -> Any:
     """The stored file, without identifiers, at its full depth."""
     film = _film_to_see(request, pk)
     log_look(by=request.user, record=film, what="original")
@@ -130,12 +123,12 @@ def _films(xray: Xray) -> Any:
     return Film.objects.filter(xray=xray)
 
 
-def _film(request: SignedIn, pk: int, permission: Permission) -> Film:
+def _film(request: UserRequest, pk: int, permission: Permission) -> Film:
     seen = Film.objects.visible_to(request.user, permission)
     return get_object_or_404(seen.select_related("xray__entry"), pk=pk)
 
 
-def _film_to_see(request: SignedIn, pk: int) -> Film:
+def _film_to_see(request: UserRequest, pk: int) -> Film:
     film = _film(request, pk, Permission.VIEW)
     if film.to_check:
         # A name may be burnt in: until a person has looked, it stays with those who enter data.
@@ -143,7 +136,7 @@ def _film_to_see(request: SignedIn, pk: int) -> Film:
     return film
 
 
-def _need_entry(request: SignedIn, site_id: int) -> None:
+def _need_entry(request: UserRequest, site_id: int) -> None:
     if not request.user.may(Permission.ENTER, site_id):
         raise PermissionDenied
 
@@ -153,7 +146,7 @@ def _back_to(film: Film) -> HttpResponse:
     return redirect("films", entry.visit_id, entry.limb)
 
 
-def _picture(request: SignedIn, film: Film, what: str) -> Any:
+def _picture(request: UserRequest, film: Film, what: str) -> Any:
     log_look(by=request.user, record=film, what=what)
     return FileResponse(film.picture.open("rb"), filename="film.png", content_type="image/png")
 
@@ -163,14 +156,14 @@ def _picture(request: SignedIn, film: Film, what: str) -> Any:
 
 @needs(Permission.READ_FILMS)
 @require_GET
-def readings(request: SignedIn) -> HttpResponse:
+def readings(request: UserRequest) -> HttpResponse:
     """How many legs the reader still has to read."""
     return _worklist(request)
 
 
 @needs(Permission.READ_FILMS)
 @require_http_methods(["GET", "POST"])
-def reading(request: SignedIn, key: str) -> HttpResponse:
+def reading(request: UserRequest, key: str) -> HttpResponse:
     """The films of one leg, and the reader's form beside them."""
     xray = _study(request, key)
     if not Xray.objects.in_order_for(request.user).filter(pk=xray.pk).exists():
@@ -199,7 +192,7 @@ def reading(request: SignedIn, key: str) -> HttpResponse:
 
 @needs(Permission.READ_FILMS)
 @require_GET
-def reading_film(request: SignedIn, key: str, number: int) -> Any:
+def reading_film(request: UserRequest, key: str, number: int) -> Any:
     """The picture of the study's film ``number``, from 1."""
     xray = _study(request, key)
     if not Xray.objects.in_order_for(request.user).filter(pk=xray.pk).exists():
@@ -210,7 +203,7 @@ def reading_film(request: SignedIn, key: str, number: int) -> Any:
     raise Http404
 
 
-def _study(request: SignedIn, key: str) -> Xray:
+def _study(request: UserRequest, key: str) -> Xray:
     return get_object_or_404(
         Xray.objects.visible_to(request.user, Permission.READ_FILMS).select_related("entry"),
         pk=study_of(request.user, key),
@@ -222,7 +215,7 @@ def _next_key(reader: User) -> str | None:
     return key_of(reader, following.pk) if following else None
 
 
-def _worklist(request: SignedIn, status: int = 200) -> HttpResponse:
+def _worklist(request: UserRequest, status: int = 200) -> HttpResponse:
     waiting = Xray.objects.in_order_for(request.user).count()
     context = {"waiting": waiting, "next": _next_key(request.user)}
     return render(request, "imaging/readings.html", context, status=status)

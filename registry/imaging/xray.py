@@ -94,7 +94,7 @@ class Xray(LimbCrf):
         when=PERFORMED,
     )
 
-    objects = Xrays.as_manager()
+    objects = Xrays.as_manager()  # type: ignore[misc]
 
     @property
     def zones_seen(self) -> frozenset[str]:

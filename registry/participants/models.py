@@ -225,7 +225,7 @@ class Participant(Root):
     )
     by = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "withhold")
 
-    objects = Participants.as_manager()
+    objects = Participants.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["study_number"]

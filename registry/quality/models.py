@@ -64,7 +64,7 @@ class DataQuery(SiteRecord):
     )
     closed_at = kept(models.DateTimeField(null=True), "withhold")
 
-    objects = DataQueries.as_manager()
+    objects = DataQueries.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["-opened_at", "-id"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 
 from .models import DataQuery
 
@@ -15,7 +15,7 @@ PAGE = 50
 
 
 @needs(Permission.VIEW)
-def queries(request: HttpRequest) -> HttpResponse:
+def queries(request: UserRequest) -> HttpResponse:
     """Queries that concern the user, oldest first; filters ``state`` and ``site``."""
     found = DataQuery.objects.for_user(request.user).select_related("site").order_by("opened_at")
     states = DataQuery.State.values

@@ -137,7 +137,7 @@ class Delivery(SiteRecord):
     text = kept(models.TextField(blank=True), "withhold")
     html = kept(models.TextField(blank=True), "withhold")
 
-    objects = Deliveries.as_manager()
+    objects = Deliveries.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["recipient__name", "id"]

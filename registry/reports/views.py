@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from registry.access.models import Site
 from registry.access.roles import Permission
@@ -16,6 +17,7 @@ from .tokoro import RECONSTRUCTION, report
 
 
 @needs(Permission.VIEW)
+@require_safe
 def tokoro_report(request: HttpRequest) -> HttpResponse:
     """The report over the site named by ``?site=PREFIX``, else over all sites the user may see.
 

@@ -67,7 +67,7 @@ class Ulcer(SiteRecord):
     if TYPE_CHECKING:
         assessments: RelatedManager[UlcerAssessment]
 
-    objects = Ulcers.as_manager()
+    objects = Ulcers.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["participant", "label"]

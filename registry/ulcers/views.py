@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 from registry.core.dictionary import choice, items_of, text
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
@@ -45,7 +45,7 @@ SHOWN = [
 
 
 @needs(Permission.ENTER)
-def add_ulcer(request: HttpRequest, visit_id: int) -> HttpResponse:
+def add_ulcer(request: UserRequest, visit_id: int) -> HttpResponse:
     """Record an ulcer first seen at a visit."""
     visits = Visit.objects.visible_to(request.user, Permission.ENTER)
     visit = get_object_or_404(
@@ -78,7 +78,7 @@ def add_ulcer(request: HttpRequest, visit_id: int) -> HttpResponse:
 
 
 @needs(Permission.VIEW)
-def ulcer(request: HttpRequest, pk: int) -> HttpResponse:
+def ulcer(request: UserRequest, pk: int) -> HttpResponse:
     """The ulcer's facts, its state in words and every assessment, left to right in time."""
     found = _visible_ulcer(request, pk, Permission.VIEW)
     participant = found.participant
@@ -112,7 +112,7 @@ def ulcer(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @needs(Permission.ENTER)
-def correct_ulcer(request: HttpRequest, pk: int) -> HttpResponse:
+def correct_ulcer(request: UserRequest, pk: int) -> HttpResponse:
     """Correct what was recorded of an ulcer, with a reason."""
     found = _visible_ulcer(request, pk, Permission.ENTER)
     posted = request.POST if request.method == "POST" else None
@@ -139,7 +139,7 @@ def correct_ulcer(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "ulcers/correct_ulcer.html", context, status=status)
 
 
-def _visible_ulcer(request: HttpRequest, pk: int, permission: Permission) -> Ulcer:
+def _visible_ulcer(request: UserRequest, pk: int, permission: Permission) -> Ulcer:
     ulcers = Ulcer.objects.visible_to(request.user, permission).with_assessments()
     found: Ulcer = get_object_or_404(
         ulcers.select_related("participant__screening").prefetch_related(

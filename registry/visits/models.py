@@ -93,7 +93,7 @@ class Visit(SiteRecord):
     booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold")
     booked_place = kept(models.CharField(max_length=120, blank=True), "withhold")
 
-    objects = Visits.as_manager()
+    objects = Visits.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["target_on", "id"]
