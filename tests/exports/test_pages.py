@@ -107,7 +107,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     build.participant(cohort.ana, enrolled_on=ENROLLED, consent={"allows_sharing": False})
     got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
     assert "participant_age_at_enrolment" in got
-    numbers = [cell.strip() for cell in re.findall(r"</th><td>([^<]*)</td>", got)]
+    numbers = [cell.strip() for cell in re.findall(r'<td class="number">([^<]*)</td>', got)]
     assert numbers[:3] == ["9", "fewer than 8", "0"]
     assert DatasetRequest.objects.count() == 0
     other = shown(
