@@ -7,12 +7,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from registry.access.forms import PlainForm
+
 from . import rules
 from .models import DatasetProject
 from .profiles import PROFILES, SAFE_HARBOR
 
 
-class RequestForm(forms.Form):
+class RequestForm(PlainForm):
     """A request of a new project, or with ``project`` another one of it.
 
     With ``asking=False`` only what the preview needs is required.
@@ -50,12 +52,3 @@ class RequestForm(forms.Form):
             del self.fields["title"], self.fields["purpose"]
         elif not asking:
             self.fields["title"].required = self.fields["purpose"].required = False
-
-    @property
-    def problems(self) -> list[tuple[str, str]]:
-        """(id of the control, message) of every error, for the summary on top of the page."""
-        return [
-            (self[name].auto_id if name in self.fields else "", str(message))
-            for name, messages in self.errors.items()
-            for message in messages
-        ]

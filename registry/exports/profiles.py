@@ -25,6 +25,13 @@ from registry.core.dictionary import Kind, Privacy
 SMALLEST: Final = 8
 """People below which a group is hidden, in datasets' rare values and in previews alike."""
 
+KINDS = {
+    Kind.NUMBER: gettext_noop("number"),
+    Kind.SCORE: gettext_noop("score"),
+    Kind.CHOICE: gettext_noop("code"),
+    Kind.YES_NO: gettext_noop("yes or no"),
+    Kind.TEXT: gettext_noop("text"),
+}
 NO_YES = {"0": gettext_noop("no"), "1": gettext_noop("yes")}
 
 
@@ -38,12 +45,16 @@ class Column:
 
     name: str
     label: str
-    kind: str
+    kind: Kind
     sql: sql.Composable
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
     item: str = ""
+
+    @property
+    def kind_label(self) -> str:
+        return gettext(KINDS[self.kind])
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class As:
     """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
 
     sql: str
-    kind: str
+    kind: Kind
     label: str = ""
     name: str = ""
     unit: str = ""

@@ -130,10 +130,11 @@ _ENTRY = (
     "JOIN {entry} e ON e.participant_id = p.id AND e.form = {form} AND e.state IN ({finished})"
     " LEFT JOIN {visit} v ON v.id = e.visit_id"
 )
-# One reader grades a study: his last word stands.
+# imaging.rules.final_grade: a single independent reading stands, several have to agree first.
 _FINAL_GRADE = (
-    " JOIN {xray} x ON x.entry_id = e.id JOIN LATERAL (SELECT r.* FROM {reading} r"
-    " WHERE r.xray_id = x.id ORDER BY r.read_no DESC, r.id DESC LIMIT 1) t ON true"
+    " JOIN {xray} x ON x.entry_id = e.id"
+    " JOIN {reading} t ON t.xray_id = x.id AND t.mode = 'independent' AND NOT EXISTS"
+    " (SELECT FROM {reading} o WHERE o.xray_id = x.id AND o.mode = 'independent' AND o.id <> t.id)"
 )
 _FINISHED = SQL(", ").join(sql.Literal(str(state)) for state in FormEntry.FINISHED)
 

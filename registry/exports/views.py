@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from registry.access.models import User
 from registry.access.roles import Permission
@@ -37,6 +37,7 @@ def _user(request: HttpRequest) -> User:
 either = needs(Permission.REQUEST_DATASET, Permission.APPROVE_DATASET)
 
 
+@require_safe
 @either
 def datasets(request: HttpRequest) -> HttpResponse:
     """A researcher's projects with their requests and datasets; a steward's waiting requests."""
@@ -68,9 +69,15 @@ def new_request(request: HttpRequest) -> HttpResponse:
     if number := request.GET.get("project"):
         own = DatasetProject.objects.filter(researcher=_user(request).pk)
         project = get_object_or_404(own, pk=number if number.isdecimal() else None)
+<<<<<<< HEAD
     asking = request.method == "POST" and "preview" not in request.POST
     data = request.POST if request.method == "POST" else None
     form = RequestForm(data, project=project, asking=asking)
+=======
+    sent = request.POST if request.method == "POST" else None
+    asking = sent is not None and "preview" not in sent
+    form = RequestForm(sent, project=project, asking=asking)
+>>>>>>> exports
     status = 200
     if form.is_bound and not form.is_valid():
         status = 422
@@ -78,13 +85,13 @@ def new_request(request: HttpRequest) -> HttpResponse:
         try:
             asked = actions.request_dataset(by=_user(request), project=project, **form.cleaned_data)
         except ExportError as error:
-            form.add_error(error.item or None, str(error))
+            form.refuse(error)
             status = 422
         else:
             messages.success(request, _("Sent. A data steward decides, and you see it here."))
             return redirect("dataset_request", asked.pk)
     chosen = form.cleaned_data if form.is_bound else form.initial
-    page = {"form": form, "project": project, "steps": PROFILES.values()}
+    page = {"form": form, "project": project}
     return render(request, "exports/new_request.html", page | _preview(chosen), status=status)
 
 
@@ -136,13 +143,15 @@ def dataset_request(request: HttpRequest, request_id: int) -> HttpResponse:
         "forms": [labels_of_forms[code] for code in asked.forms],
         "datasets": asked.datasets.all(),
         "may_decide": may_decide,
-        "error": error,
+        "own": _user(request).pk == asked.project.researcher_id,
+        "problems": [("reason", error)] if error else [],
         "reason": reason,
     }
     chosen = {"profile": asked.profile, "forms": asked.forms, "arms": asked.arms}
     return render(request, "exports/request.html", page | _preview(chosen), status=status)
 
 
+@require_safe
 @either
 def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
     """One build: its progress while it runs (fetched again by htmx), then its manifest and link."""
@@ -166,7 +175,7 @@ def _dataset_page(
         "own": own,
         "token": token,
         "minutes": LINK_LASTS // 60,
-        "error": error,
+        "problems": [("", error)] if error else [],
         "downloads": one.downloads.select_related("user"),
     }
     return render(request, template or "exports/dataset.html", page, status=status)
@@ -184,6 +193,7 @@ def build_again(request: HttpRequest, dataset_id: int) -> HttpResponse:
     return redirect("dataset", again.pk)
 
 
+@require_safe
 @needs(Permission.REQUEST_DATASET)
 def download(request: HttpRequest, dataset_id: int, token: str) -> HttpResponse:
     """Serve the file under a link signed for this person, for a quarter of an hour."""

@@ -18,6 +18,8 @@ from registry.access.scope import user_scope
 from registry.core import dates
 from registry.exports import actions, archive, tasks
 from registry.exports.models import Dataset
+from registry.imaging.models import Reading, Xray
+from registry.imaging.rules import final_grade
 from registry.participants import actions as participants
 from registry.participants.models import Participant, Screening
 from registry.visits.models import FormEntry, Visit
@@ -199,6 +201,24 @@ def test_absence_codes_leave_as_one_long_table(built):
     }
 
 
+def test_only_a_final_grade_leaves(cohort, built):
+    """As imaging.rules.final_grade says: of two independent readings none is final yet."""
+    with user_scope(cohort.ana):
+        first = Reading.objects.order_by("pk").first()
+        first.pk, first.reader = None, cohort.hiro
+        first.save(force_insert=True)
+        alone = Reading.objects.exclude(xray=first.xray_id).get()
+        alone.pk, alone.mode, alone.read_no = None, "paired", 2
+        alone.save(force_insert=True)
+        studies = [list(x.readings.all()) for x in Xray.objects.all()]
+    with user_scope(cohort.ben):
+        studies += [list(x.readings.all()) for x in Xray.objects.all()]
+    final = [grade for grade in map(final_grade, studies) if grade]
+    opened = built()
+    assert len(opened.table("readings")) == len(final) == 2
+    assert {row["reading_mode"] for row in opened.table("readings")} == {"independent"}
+
+
 def test_rows_stand_in_the_order_of_pseudonyms(cohort, built):
     for _ in range(5):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
@@ -373,9 +393,10 @@ def test_the_sweep_fails_a_build_whose_builder_died(cohort, order, settings):
     with actions._lock(dataset.pk):
         tasks.sweep_builds()
         assert Dataset.objects.get(pk=dataset.pk).state == "building"
-    tasks.sweep_builds()
-    dataset.refresh_from_db()
-    assert (dataset.state, dataset.error) == ("failed", "The build was interrupted.")
+    for _ in range(2):
+        tasks.sweep_builds()
+        dataset.refresh_from_db()
+        assert (dataset.state, dataset.error) == ("failed", "The build was interrupted.")
     assert not stored(settings)
 
 

@@ -107,7 +107,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     build.participant(cohort.ana, enrolled_on=ENROLLED, consent={"allows_sharing": False})
     got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
     assert "participant_age_at_enrolment" in got
-    numbers = [cell.strip() for cell in re.findall(r"</th><td>([^<]*)</td>", got)]
+    numbers = [cell.strip() for cell in re.findall(r'<td class="number">([^<]*)</td>', got)]
     assert numbers[:3] == ["9", "fewer than 8", "0"]
     assert DatasetRequest.objects.count() == 0
     other = shown(
@@ -127,11 +127,11 @@ def test_a_preview_equals_the_dataset(cohort, built, shown):
 
 def test_a_bad_request_is_shown_again_with_what_was_typed(cohort, shown):
     for wrong, message in (
-        ({"title": ""}, "This field is required"),
-        ({"purpose": " "}, "This field is required"),
+        ({"title": ""}, "Title of the project: still to be answered"),
+        ({"purpose": " "}, "Purpose: still to be answered"),
         ({"profile": "everything"}, "Select a valid choice"),
         ({"forms": ["identity"]}, "Select a valid choice"),
-        ({"arms": []}, "This field is required"),
+        ({"arms": []}, "Arms: still to be answered"),
         ({"arms": ["control"]}, "there is nothing to ask for"),
     ):
         got = shown(cohort.fay, "new_dataset", data=ASKED | wrong)
