@@ -55,9 +55,7 @@ def control(item: Item, clock: Clock) -> forms.Field:
     """The form field that shows and reads one item."""
     choices: list[tuple[Any, str]] = [(code, item.choice_label(code)) for code, _l in item.choices]
     if item.kind == Kind.SCORE:  # the step is what clinicians say, the anchor what it means
-        choices = [
-            (step, label if step == label else f"{step} {label}") for step, label in choices
-        ]
+        choices = [(step, label if step == label else f"{step} {label}") for step, label in choices]
     options: dict[str, Any] = {"label": item.label, "help_text": item.help}
     box = forms.TextInput(attrs={"autocomplete": "off"})
     numeric = forms.TextInput(attrs={"autocomplete": "off", "inputmode": "decimal"})

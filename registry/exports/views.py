@@ -69,15 +69,9 @@ def new_request(request: HttpRequest) -> HttpResponse:
     if number := request.GET.get("project"):
         own = DatasetProject.objects.filter(researcher=_user(request).pk)
         project = get_object_or_404(own, pk=number if number.isdecimal() else None)
-<<<<<<< HEAD
-    asking = request.method == "POST" and "preview" not in request.POST
-    data = request.POST if request.method == "POST" else None
-    form = RequestForm(data, project=project, asking=asking)
-=======
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
     form = RequestForm(sent, project=project, asking=asking)
->>>>>>> exports
     status = 200
     if form.is_bound and not form.is_valid():
         status = 422

@@ -7,15 +7,11 @@ from config.celery import app
 TESTS = Path(__file__).resolve().parents[1]
 
 # Task → the test that runs it twice and looks at what the second run changed.
-<<<<<<< HEAD
 RUN_TWICE = {
     "registry.recall.tasks.tick": "recall/test_actions.py::test_a_tick_run_twice_sends_one_mail",
     "registry.recall.tasks.send_delivery": (
         "recall/test_actions.py::test_a_tick_run_twice_sends_one_mail"
     ),
-=======
-RUN_TWICE: dict[str, str] = {
->>>>>>> exports
     "registry.exports.tasks.build_dataset": (
         "exports/test_build.py::test_building_twice_changes_nothing"
     ),

@@ -18,20 +18,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from django.core import signing
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from registry.access.models import ApiToken
 from registry.access.scope import user_scope
-<<<<<<< HEAD
 from registry.exports.models import Dataset, DatasetProject, DatasetRequest
 from registry.imaging.blinding import key_of
-=======
-from registry.exports.models import DatasetProject
-from registry.exports.views import SALT
-from registry.imaging.models import Film
->>>>>>> exports
 from registry.quality.models import DataQuery
 from registry.recall.models import Delivery, Digest
 from registry.ulcers.models import Ulcer
@@ -111,7 +104,6 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         token = ApiToken.objects.create(
             user=cast.ana, name="R", digest="0" * 64, expires_at=timezone.now()
         )
-<<<<<<< HEAD
         digest = Digest.objects.create(site=cast.tokyo, day=cast.tokyo.today)
         delivery = Delivery.objects.create(
             digest=digest,
@@ -134,22 +126,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             asked_by=cast.fay,
         )
         dataset = Dataset.objects.create(request=request, queued_by=cast.jun)
-=======
-    project = DatasetProject.objects.create(title="T", purpose="P", researcher=cast.fay)
-    asked = project.requests.create(
-        profile="limited",
-        forms=[],
-        arms=["cvi"],
-        asked_by=cast.fay,
-        decided_by=cast.jun,
-        state="approved",
-    )
-    dataset = asked.datasets.create(state="failed", queued_by=cast.fay)
->>>>>>> exports
     return {
-        "request_id": asked.pk,
-        "dataset_id": dataset.pk,
-        "token": signing.dumps([dataset.pk, cast.fay.pk], salt=SALT),
         "study_number": participant.study_number,
         "visits.pk": visit.pk,
         "visit_id": visit.pk,
