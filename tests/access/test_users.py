@@ -296,7 +296,7 @@ def test_a_site_that_cannot_be(kei, cast, item, value, message):
 
 def test_a_token_is_shown_once_stored_hashed_and_revoked(client, cast):
     client.force_login(cast.ana)
-    page = client.post(reverse("tokens"), {"name": "report", "days": "30"}).content.decode()
+    page = client.post(reverse("tokens"), {"name": "nightly job", "days": "30"}).content.decode()
     shown = re.search(r"saphena_[\w-]+", page)[0]
     token = ApiToken.objects.get()
     assert token.digest == digest(shown)
@@ -305,7 +305,7 @@ def test_a_token_is_shown_once_stored_hashed_and_revoked(client, cast):
     revoke = reverse("token_revoke", args=[token.pk])
     assert client.get(revoke).status_code == 405
     client.force_login(cast.ben)
-    assert "report" not in client.get(reverse("tokens")).content.decode()
+    assert "nightly job" not in client.get(reverse("tokens")).content.decode()
     assert client.post(revoke).status_code == 404
     client.force_login(cast.ana)
     assert client.post(revoke).status_code == 302

@@ -22,6 +22,8 @@ from config.celery import app
 
 from ..people import PASSWORD, make_cast
 
+# Playwright's loop runs in the tests' thread, where Django would refuse the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 
@@ -46,8 +48,9 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 @pytest.fixture
 def server(committed: None, settings: Any) -> Iterator[str]:
     """The address of a live server on the committed database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright runs a loop in this thread
     settings.ALLOWED_HOSTS = ["*"]
+    for connection in connections.all():  # a request's thread keeps none open
+        connection.settings_dict["CONN_MAX_AGE"] = 0
     thread = LiveServerThread("127.0.0.1", StaticFilesHandler)
     thread.daemon = True
     thread.start()
@@ -67,6 +70,11 @@ def clinic(server: str) -> SimpleNamespace:
     return make_cast()
 
 
+def _use_broker(url: str) -> None:
+    app.conf.broker_url = url
+    app._after_fork()  # forgets the former broker's connections
+
+
 @pytest.fixture
 def worker(server: str, settings: Any, tmp_path: Path) -> Iterator[Path]:
     """A real Celery worker for both queues on this test's database; yields its mail folder."""
@@ -83,12 +91,11 @@ def worker(server: str, settings: Any, tmp_path: Path) -> Iterator[Path]:
     environment |= {
         "REDIS_URL": broker,
         "MEDIA_ROOT": settings.MEDIA_ROOT,
-        "EMAIL_URL": f"filemail://{mail}",
+        "EMAIL_URL": f"filemail:///{mail}",
         "SITE_URL": settings.SITE_URL,
     }
     former = app.conf.broker_url
-    app.conf.broker_url = broker
-    app.pool.force_close_all()
+    _use_broker(broker)
     command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "solo"]
     command += ["-Q", "celery,datasets", "--loglevel", "INFO"]
     with (tmp_path / "worker.log").open("w") as log:
@@ -101,8 +108,7 @@ def worker(server: str, settings: Any, tmp_path: Path) -> Iterator[Path]:
     yield mail
     process.terminate()
     process.wait(20)
-    app.conf.broker_url = former
-    app.pool.force_close_all()
+    _use_broker(former)
 
 
 @pytest.fixture
@@ -110,10 +116,11 @@ def sign_in(page: Any, server: str) -> Any:
     """Sign a member of the cast in through the log-in page, out of what was before."""
 
     def sign_in(user: Any) -> Any:
+        page.set_default_timeout(15_000)
         page.context.clear_cookies()
         page.goto(f"{server}/accounts/login/")
-        page.get_by_label("E-mail").fill(user.email)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.locator("[name=login]").fill(user.email)
+        page.locator("[name=password]").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/accounts/login/" not in url)
         return page
