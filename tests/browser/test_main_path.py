@@ -234,7 +234,7 @@ def test_from_screening_to_dataset(page, server, clinic, worker, sign_in, tmp_pa
     assert "3 months" in text
     assert "Zwyk" not in message.as_string()
     page.goto(f"{server}/recall/")
-    page.locator("main").get_by_role("link", name="Ana Sato").first.click()
+    page.get_by_role("row", name="Ana Sato").get_by_role("link").click()
     page.get_by_text(message["Message-ID"]).wait_for()
     picture(page, "recall")
 
