@@ -68,6 +68,7 @@ def observe(client, cast):
     return observed
 
 
+@pytest.mark.slow  # a minute: every page as every role
 def test_the_table_is_what_happens(client, cast, monkeypatch):
     client.raise_request_exception = False
     monkeypatch.setattr("allauth.core.ratelimit.consume", lambda *args, **kwargs: None)
