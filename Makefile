@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 
-.PHONY: help demo test test-slow check format codebook bench clean
+.PHONY: help demo test test-slow check format codebook clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -46,9 +46,6 @@ format: .venv ## mend format and simple lint
 
 codebook: .venv ## write docs/codebook.csv from the declarations
 	@$(MANAGE) codebook
-
-bench: .venv ## side-by-side measurements with their limits
-	@$(PYTHON) -m benchmarks
 
 clean: .venv ## forget the demo: stop the local services and delete their data
 	@$(PYTHON) -m config.local stop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -30,14 +30,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    places = []
-    for name, label, permissions in PLACES:
-        try:
-            url = reverse(name)
-        except NoReverseMatch:  # until every room has landed
-            continue
-        if permissions & user.grants.keys():
-            places.append({"url": url, "label": gettext(label), "here": request.path == url})
+    places = [
+        {"url": reverse(name), "label": gettext(label), "here": request.path == reverse(name)}
+        for name, label, permissions in PLACES
+        if permissions & user.grants.keys()
+    ]
     sites = [m.site.name for m in user.memberships.select_related("site") if m.site]
     central = [str(m) for m in user.memberships.all() if not m.site_id]
     return {"navigation": places, "user_sites": ", ".join([*sites, *central])}

@@ -51,8 +51,10 @@ def complete(page, form):
 
 
 def picture(page, name):
+    """Keep a picture of the page's top, to look at and for the README."""
     if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 def enrol(page, server, day):
