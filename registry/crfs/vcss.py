@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, SmallIntegerField
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
     from registry.visits.models import Visit
 
 ULCER_SCORES = ("active_ulcers", "ulcer_duration", "ulcer_size")
+SKIN_SCORES = ("pain", "varicose_veins", "oedema", "pigmentation", "inflammation", "induration")
+SCORES = (*SKIN_SCORES, *ULCER_SCORES)
 AREA = ("none or focal", "around the malleoli", "lower third of the calf", "wider")
+
+
+def _sum(*names: str) -> Any:
+    return reduce(add, (F(name) for name in names))
 
 
 @crf("VCSS")
@@ -70,16 +78,7 @@ class Vcss(LimbCrf):
     )
     total = derived(
         "Total",
-        F("pain")
-        + F("varicose_veins")
-        + F("oedema")
-        + F("pigmentation")
-        + F("inflammation")
-        + F("induration")
-        + F("active_ulcers")
-        + F("ulcer_duration")
-        + F("ulcer_size")
-        + F("compression"),
+        _sum(*SCORES, "compression"),
         SmallIntegerField(null=True),
         kind=Kind.SCORE,
         possible=(0, 30),
@@ -87,15 +86,7 @@ class Vcss(LimbCrf):
     # Compression scores more with better care, hence a total without it.
     total_without_compression = derived(
         "Total without compression",
-        F("pain")
-        + F("varicose_veins")
-        + F("oedema")
-        + F("pigmentation")
-        + F("inflammation")
-        + F("induration")
-        + F("active_ulcers")
-        + F("ulcer_duration")
-        + F("ulcer_size"),
+        _sum(*SCORES),
         SmallIntegerField(null=True),
         kind=Kind.SCORE,
         possible=(0, 27),
