@@ -248,9 +248,10 @@ EXAMINER_KEY: Final = "encode(sha256(convert_to({site} || ':' || {c}, 'UTF8')), 
 
 # Whole years: finer steps would give the day of enrolment back, since onsets count from mid-year.
 # The month of onset is read beside its year, as rules.disease_duration_years does.
-_DURATION = """greatest(0, round(extract(year FROM {enrolled})
+# greatest() passes over NULL: without an onset there is no duration, not one of 0.
+_DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FROM {enrolled})
     + (extract(doy FROM {enrolled}) - 1) / 365.25
-    - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int"""
+    - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
 
 _BASE: Mapping[str, Rule] = {
     # The participant's, said once.

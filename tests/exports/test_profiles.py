@@ -15,6 +15,8 @@ from registry.exports.profiles import LIMITED, PROFILES, SAFE_HARBOR, UnmappedEr
 from registry.exports.release_views import tables
 from registry.exports.rules import Count, Some
 
+from .. import build
+
 
 def without(profile, *names):
     return replace(profile, mapping={k: v for k, v in profile.mapping.items() if k not in names})
@@ -102,3 +104,11 @@ def test_duration_of_disease_is_that_of_the_participants_rule(cohort, built):
     years = round(disease_duration_years(2010, None, date(2024, 3, 5)))
     rows = built().table("participants")
     assert {row["participant_disease_duration_years"] for row in rows} == {str(years)}
+
+
+def test_without_an_onset_there_is_no_duration(cohort, built):
+    build.participant(cohort.ana, enrolled_on=date(2024, 3, 5), arm="control")
+    rows = built(arms=["cvi", "control"]).table("participants")
+    durations = {row["participant_arm"]: row["participant_disease_duration_years"] for row in rows}
+    assert durations["control"] == ""
+    assert durations["cvi"] != ""
