@@ -26,6 +26,8 @@ from tests.local.test_services import bare_environment
 PROJECT = Path(__file__).resolve().parents[2]
 READY = "Ctrl-C stops everything."
 
+PARTICIPANTS = 60  # enough that some visit is due whatever the day
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
@@ -41,7 +43,7 @@ def checkout(tmp_path_factory):
 
 
 def environment(checkout, **more):
-    return bare_environment(checkout / "local") | {"DEMO_PARTICIPANTS": "12"} | more
+    return bare_environment(checkout / "local") | {"DEMO_PARTICIPANTS": str(PARTICIPANTS)} | more
 
 
 def run(checkout, *words, **more):
@@ -129,7 +131,7 @@ def test_the_demo_runs_whole_again_and_after_a_kill(checkout):
     assert running.get("/reports/tokoro/").status == 200
 
     mails = [path.read_text() for path in (local / "mail").iterdir()]
-    assert any("To: ana@example.org" in mail for mail in mails)
+    assert any("@example.org" in mail for mail in mails)
     (dataset,) = (local / "media" / "datasets").iterdir()
     assert str(dataset) in running.said
     assert "manifest.json" in " ".join(zipfile.ZipFile(dataset).namelist())
@@ -142,7 +144,7 @@ def test_the_demo_runs_whole_again_and_after_a_kill(checkout):
     assert running.end(signal.SIGINT)[0] == 0
     assert not list(Processes(local).marked())
     loaded = counts(checkout)
-    assert loaded["participants_participant"] == 12 + 40
+    assert loaded["participants_participant"] == PARTICIPANTS + 40
 
     running = Demo(checkout)
     assert running.seconds < 20
