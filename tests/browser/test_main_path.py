@@ -156,7 +156,7 @@ def grade(page, server, number):
     page.goto(f"{server}/readings/")
     page.get_by_role("link", name="Start reading").click()
     image = page.locator("figure img").first
-    assert image.evaluate("image => image.naturalWidth") > 500
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 500
     assert number not in page.content()
     choose(page, quality="good", calcification="present")
     choose(page, pattern="reticular")

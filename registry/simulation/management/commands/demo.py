@@ -166,7 +166,10 @@ class Command(BaseCommand):
 
     def tell(self, dataset: Dataset | None, seconds: float) -> None:
         folder = local.local_folder()
-        mails = len(list((folder / "mail").iterdir()))
+        # Mails sent in the same moment may share a file.
+        mails = sum(
+            path.read_bytes().count(b"\nMessage-ID:") for path in (folder / "mail").iterdir()
+        )
         self.say(f"\nSaphena is ready after {seconds:.0f} s: {settings.SITE_URL}\n")
         self.say(f"Log in with the password {study.PASSWORD} as")
         for user in study.demo_users():
