@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 
 from . import databases
+
+# A developer's run searches anew each time; CI judges a change, not the luck of the draw. Machines
+# are noisy, so no example has a deadline.
+hypothesis.settings.register_profile("saphena", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("saphena")
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,13 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from registry.access.models import User
 from registry.access.roles import Permission
-from registry.access.views import needs
+from registry.access.views import UserRequest, needs
 
 from . import actions, rules
 from .actions import ExportError
@@ -28,21 +27,15 @@ LINK_LASTS = 15 * 60  # seconds
 SALT = "registry.exports.download"
 
 
-def _user(request: HttpRequest) -> User:
-    """Who asks; ``needs`` has sent the anonymous away."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
 either = needs(Permission.REQUEST_DATASET, Permission.APPROVE_DATASET)
 
 
 @require_safe
 @either
-def datasets(request: HttpRequest) -> HttpResponse:
+def datasets(request: UserRequest) -> HttpResponse:
     """A researcher's projects with their requests and datasets; a steward's waiting requests."""
     requests = (
-        DatasetRequest.objects.visible_to(_user(request))
+        DatasetRequest.objects.visible_to(request.user)
         .select_related("project__researcher", "decided_by")
         .prefetch_related("datasets")
     )
@@ -51,23 +44,23 @@ def datasets(request: HttpRequest) -> HttpResponse:
         request,
         "exports/datasets.html",
         {
-            "may_request": _user(request).may(Permission.REQUEST_DATASET),
-            "may_approve": _user(request).may(Permission.APPROVE_DATASET),
-            "waiting": waiting.exclude(asked_by=_user(request).pk),
+            "may_request": request.user.may(Permission.REQUEST_DATASET),
+            "may_approve": request.user.may(Permission.APPROVE_DATASET),
+            "waiting": waiting.exclude(asked_by=request.user.pk),
             "requests": requests,
         },
     )
 
 
 @needs(Permission.REQUEST_DATASET)
-def new_request(request: HttpRequest) -> HttpResponse:
+def new_request(request: UserRequest) -> HttpResponse:
     """Describe what is wanted, see what will come of it, and ask for it.
 
     The button ``preview`` shows columns and numbers for what is chosen and asks for nothing.
     """
     project = None
     if number := request.GET.get("project"):
-        own = DatasetProject.objects.filter(researcher=_user(request).pk)
+        own = DatasetProject.objects.filter(researcher=request.user.pk)
         project = get_object_or_404(own, pk=number if number.isdecimal() else None)
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
@@ -77,7 +70,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
         status = 422
     elif asking:
         try:
-            asked = actions.request_dataset(by=_user(request), project=project, **form.cleaned_data)
+            asked = actions.request_dataset(by=request.user, project=project, **form.cleaned_data)
         except ExportError as error:
             form.refuse(error)
             status = 422
@@ -104,27 +97,27 @@ def _preview(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @either
-def dataset_request(request: HttpRequest, request_id: int) -> HttpResponse:
+def dataset_request(request: UserRequest, request_id: int) -> HttpResponse:
     """One request: what is asked for, and for a steward the decision."""
-    visible = DatasetRequest.objects.visible_to(_user(request))
+    visible = DatasetRequest.objects.visible_to(request.user)
     asked = get_object_or_404(
         visible.select_related("project__researcher", "decided_by"), pk=request_id
     )
     may_decide = (
-        _user(request).may(Permission.APPROVE_DATASET)
+        request.user.may(Permission.APPROVE_DATASET)
         and asked.state == DatasetRequest.State.ASKED
-        and _user(request).pk != asked.asked_by_id
+        and request.user.pk != asked.asked_by_id
     )
     error, status, reason = "", 200, request.POST.get("reason", "")
     if request.method == "POST":
-        if not _user(request).may(Permission.APPROVE_DATASET):
+        if not request.user.may(Permission.APPROVE_DATASET):
             raise PermissionDenied
         try:
             if request.POST.get("decision") == "approve":
-                actions.approve_request(by=_user(request), request=asked)
+                actions.approve_request(by=request.user, request=asked)
                 messages.success(request, _("Approved. The dataset is being built."))
             else:
-                actions.return_request(by=_user(request), request=asked, reason=reason)
+                actions.return_request(by=request.user, request=asked, reason=reason)
                 messages.success(request, _("Returned with your reason."))
         except ExportError as refused:
             error, status = str(refused), 422
@@ -137,7 +130,7 @@ def dataset_request(request: HttpRequest, request_id: int) -> HttpResponse:
         "forms": [labels_of_forms[code] for code in asked.forms],
         "datasets": asked.datasets.all(),
         "may_decide": may_decide,
-        "own": _user(request).pk == asked.project.researcher_id,
+        "own": request.user.pk == asked.project.researcher_id,
         "problems": [("reason", error)] if error else [],
         "reason": reason,
     }
@@ -147,7 +140,7 @@ def dataset_request(request: HttpRequest, request_id: int) -> HttpResponse:
 
 @require_safe
 @either
-def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
+def dataset(request: UserRequest, dataset_id: int) -> HttpResponse:
     """One build: its progress while it runs (fetched again by htmx), then its manifest and link."""
     one = _visible_dataset(request, dataset_id)
     fragment = getattr(request, "htmx", False)
@@ -155,13 +148,13 @@ def dataset(request: HttpRequest, dataset_id: int) -> HttpResponse:
 
 
 def _dataset_page(
-    request: HttpRequest, one: Dataset, template: str = "", status: int = 200, error: str = ""
+    request: UserRequest, one: Dataset, template: str = "", status: int = 200, error: str = ""
 ) -> HttpResponse:
     project = one.request.project
-    own = _user(request).pk == project.researcher_id
+    own = request.user.pk == project.researcher_id
     token = ""
     if own and one.state == Dataset.State.READY:
-        token = signing.dumps([one.pk, _user(request).pk], salt=SALT)
+        token = signing.dumps([one.pk, request.user.pk], salt=SALT)
     page = {
         "dataset": one,
         "project": project,
@@ -177,11 +170,11 @@ def _dataset_page(
 
 @require_POST
 @either
-def build_again(request: HttpRequest, dataset_id: int) -> HttpResponse:
+def build_again(request: UserRequest, dataset_id: int) -> HttpResponse:
     """Build the request of a finished dataset once more: a retry, or the project's next release."""
     one = _visible_dataset(request, dataset_id)
     try:
-        again = actions.order_build(by=_user(request), request=one.request)
+        again = actions.order_build(by=request.user, request=one.request)
     except ExportError as error:
         return _dataset_page(request, one, status=409, error=str(error))
     return redirect("dataset", again.pk)
@@ -189,12 +182,12 @@ def build_again(request: HttpRequest, dataset_id: int) -> HttpResponse:
 
 @require_safe
 @needs(Permission.REQUEST_DATASET)
-def download(request: HttpRequest, dataset_id: int, token: str) -> HttpResponse:
+def download(request: UserRequest, dataset_id: int, token: str) -> HttpResponse:
     """Serve the file under a link signed for this person, for a quarter of an hour."""
     one = get_object_or_404(
         Dataset.objects.select_related("request__project"),
         pk=dataset_id,
-        request__project__researcher=_user(request).pk,
+        request__project__researcher=request.user.pk,
     )
     try:
         signed_for = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
@@ -203,10 +196,10 @@ def download(request: HttpRequest, dataset_id: int, token: str) -> HttpResponse:
         return redirect("dataset", one.pk)
     except signing.BadSignature:
         raise Http404 from None
-    if signed_for != [one.pk, _user(request).pk]:
+    if signed_for != [one.pk, request.user.pk]:
         raise Http404
     try:
-        file = actions.download(by=_user(request), dataset=one)
+        file = actions.download(by=request.user, dataset=one)
     except ExportError as error:
         return _dataset_page(request, one, status=409, error=str(error))
     name = f"saphena-dataset-{one.pk}.zip"
@@ -214,8 +207,8 @@ def download(request: HttpRequest, dataset_id: int, token: str) -> HttpResponse:
     return response
 
 
-def _visible_dataset(request: HttpRequest, dataset_id: int) -> Dataset:
-    visible = Dataset.objects.visible_to(_user(request))
+def _visible_dataset(request: UserRequest, dataset_id: int) -> Dataset:
+    visible = Dataset.objects.visible_to(request.user)
     one: Dataset = get_object_or_404(
         visible.select_related("request__project__researcher"), pk=dataset_id
     )

@@ -15,6 +15,12 @@ from registry.core.dictionary import declared, kept
 
 from .rules import REASONS, STOPS_COLLECTION, STOPS_CONTACT, read_study_number
 
+ARMS = [
+    ("cvi", "chronic venous insufficiency"),
+    ("control", "control"),
+    ("other_calcinosis", "calcification from another cause"),
+]
+
 
 class Root(SiteRecord):
     """A record that names its site itself."""
@@ -32,16 +38,7 @@ class Screening(Root):
 
     screened_on = d.date("Screened on", required=True, absence=False)
     adult = d.yes_no("Adult", required=True, absence=False)
-    arm = d.choice(
-        "Arm",
-        [
-            ("cvi", "chronic venous insufficiency"),
-            ("control", "control"),
-            ("other_calcinosis", "calcification from another cause"),
-        ],
-        required=True,
-        absence=False,
-    )
+    arm = d.choice("Arm", ARMS, required=True, absence=False)
     cvi_diagnosed = d.yes_no(
         "CVI diagnosed: clinical signs and duplex agree",
         when={"arm": "cvi"},
@@ -184,16 +181,7 @@ class Participant(Root):
         models.OneToOneField(Screening, models.PROTECT, related_name="participant"), "withhold"
     )
     study_number = kept(models.CharField(max_length=20, unique=True), "withhold", "Study number")
-    arm = d.choice(
-        "Arm",
-        [
-            ("cvi", "chronic venous insufficiency"),
-            ("control", "control"),
-            ("other_calcinosis", "calcification from another cause"),
-        ],
-        required=True,
-        absence=False,
-    )
+    arm = d.choice("Arm", ARMS, required=True, absence=False)
     sex = d.choice(
         "Sex", ["female", "male", "other"], required=True, privacy="group", absence=False
     )

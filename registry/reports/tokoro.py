@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from registry.imaging.rules import SCALE, on_scale
+
 from .statistics import (
     MannWhitney,
     Mean,
@@ -23,9 +25,9 @@ from .statistics import (
 )
 
 RECONSTRUCTION = "TOK"  # prefix of the site that holds the reconstruction of the paper
-ON_SCALE = ("punctate", "trabecular", "reticular")
+ON_SCALE = tuple(SCALE)
 OFF_SCALE = ("amorphous", "plate", "other")  # outside the ordered scale of patterns
-COARSE = ("trabecular", "reticular")  # one step of the scale: their order is not claimed
+COARSE = 2  # the step of trabecular and reticular: their own order is not claimed
 DURATIONS = ((0, 5), (5, 10), (10, None))  # years, from … to under …; the bins are ours
 
 
@@ -104,7 +106,7 @@ def report(cases: Iterable[Case]) -> Report:
     controls = [case for case in graded if case.arm == "control"]
     with_it, without = _split(cvi)
     controls_with, controls_without = _split(controls)
-    coarse = [case for case in with_it if case.pattern in COARSE]
+    coarse = [case for case in with_it if on_scale(case.calcification, case.pattern) == COARSE]
     punctate = [case for case in with_it if case.pattern == "punctate"]
     return Report(
         calcified=_group(with_it),
