@@ -181,8 +181,9 @@ def ask_and_approve(page, server, sign_in, clinic):
     page.get_by_role("button", name="Approve and build").click()
     sign_in(clinic.fay)
     page.goto(f"{server}/datasets/1/")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click(timeout=60_000)
+    page.get_by_role("link", name="Download").wait_for(timeout=60_000)  # until it is built
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("link", name="Download").click()
     return download.value.path()
 
 
