@@ -158,6 +158,7 @@ class Row:
     warning: str
     last: str
     recorded: str
+    note: Any
 
     @property
     def grouped(self) -> bool:
@@ -193,6 +194,7 @@ class ItemsForm(forms.Form):
         self.last, self.last_on = last, last_on
         self.recorded = {name: v for name, v in (recorded or {}).items() if v is not None}
         self.draft = draft
+        self.notes: Mapping[str, Any] = {}  # item → what its page says beside it
         super().__init__(data, prefix=prefix, initial=dict(initial or {}) | self._stored(record))
         for name, item in self.items.items():
             self.fields[name] = control(item, clock)
@@ -313,6 +315,7 @@ class ItemsForm(forms.Form):
                 if self.last
                 else "",
                 recorded=show_value(item, self.recorded.get(name)),
+                note=self.notes.get(name),
             )
 
     @property

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import health, home, participant, query, visit
+from . import health, home, participant, query, saving, visit
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,5 +12,5 @@ urlpatterns = [
     path("visits/<int:pk>/", visit.visit, name="visit"),
     path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
     path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
-    path("visits/<int:pk>/forms/<str:form>/", visit.visit_form, name="visit_form"),
+    path("visits/<int:pk>/forms/<str:form>/", saving.visit_form, name="visit_form"),
 ]

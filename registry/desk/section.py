@@ -1,0 +1,163 @@
+"""A form of a visit as a section of its page: a column for each place it applies to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+
+from registry.access.models import User
+from registry.core.dictionary import Item, Kind
+from registry.core.forms import Clock, ItemsForm, show_value
+from registry.visits.crf import FORMS, Crf, FormKind
+from registry.visits.models import FormEntry, Visit
+
+
+@dataclass
+class Column:
+    """One place of a form on the page: a leg, an ulcer, or the whole participant."""
+
+    entry: FormEntry
+    form: ItemsForm
+    record: Crf | None
+
+    @property
+    def derived(self) -> Iterator[tuple[str, str]]:
+        """Label and value of what is computed from the saved record."""
+        if self.record is None:
+            return
+        for column in self.record._meta.concrete_fields:
+            item: Item | None = getattr(column, "item", None)
+            if item and item.derived:
+                value = getattr(self.record, column.name)
+                plain = value if item.kind == Kind.SCORE else show_value(item, value)
+                yield item.label, _("not computable") if value is None else str(plain)
+
+    @property
+    def typed(self) -> bool:
+        """Whether anything beyond the proposals was typed."""
+        proposals = {"done_on", "examiner", "ceap_version", "assessed_on"}
+        return any(
+            value
+            for key, values in self.form.raw().items()
+            for value in values
+            if not key.endswith("__unit") and key.rpartition("-")[2] not in proposals
+        )
+
+
+class Section:
+    """One form of a visit, with a column for each place it applies to."""
+
+    def __init__(
+        self, visit: Visit, kind: FormKind, sections: tuple[str, ...], entries: list[FormEntry]
+    ) -> None:
+        self.visit, self.kind, self.entries = visit, kind, entries
+        self.items = kind.items(sections)
+        self.error = ""
+
+    def bind(self, user: User, data: Any = None, last: dict[int, Crf] | None = None) -> None:
+        """Make the columns' forms: from ``data``, else from drafts, else from the records."""
+        self.columns = [self._column(entry, user, data, last or {}) for entry in self.entries]
+
+    def _column(self, entry: FormEntry, user: User, data: Any, last: dict[int, Crf]) -> Column:
+        site = self.visit.participant.site
+        clock = Clock(site.today, self.visit.attended_on, site.date_order)
+        prefix = "-".join(part for part in (self.kind.code, entry.limb, entry.occurrence) if part)
+        record = self.records.get(entry.pk)
+        draft = data is None and entry.draft is not None
+        proposals = {"examiner": user.name, "ceap_version": "2020"}
+        if self.visit.attended_on:
+            on = self.visit.attended_on.isoformat()
+            proposals |= {"done_on": on, "assessed_on": on}
+        previous = last.get(entry.pk)
+        form = ItemsForm(
+            self.items,
+            clock,
+            data=MultiValueDict(entry.draft) if draft else data,
+            record=record,
+            draft=draft,
+            last=previous,
+            last_on=previous.done_on if previous else None,
+            recorded=self.kind.model.recorded(self.visit, entry.limb),
+            initial={name: value for name, value in proposals.items() if name in self.items},
+            prefix=prefix,
+        )
+        return Column(entry, form, record)
+
+    @cached_property
+    def records(self) -> dict[int, Crf]:
+        return {
+            record.entry_id: record
+            for record in self.kind.model.objects.filter(entry__in=self.entries)
+        }
+
+    @property
+    def anchor(self) -> str:
+        return f"form-{self.kind.code}"
+
+    @property
+    def state(self) -> str:
+        """The section's state: that of its least finished column."""
+        if all(entry.locked for entry in self.entries):
+            return "locked"
+        states = {entry.state for entry in self.entries}
+        if states & {"draft"} or (states & {"empty"} and len(states) > 1):
+            return "draft"
+        return next(word for word in ("empty", "complete", "verified") if word in states)
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """The errors of every column, with the side named."""
+        found = [("", self.error)] if self.error else []
+        for column in self.columns:
+            side = column.entry.place
+            for id_, message in column.form.problems:
+                found.append((id_, f"{side}: {message}" if side else message))
+        return found
+
+    @property
+    def amends(self) -> bool:
+        """Whether a completed record would be changed."""
+        return any(column.record for column in self.columns)
+
+    @property
+    def revisions(self) -> Iterator[tuple[str, int]]:
+        for column in self.columns:
+            yield f"revision-{column.entry.pk}", column.entry.revision
+
+
+def sections_of(visit: Visit) -> list[Section]:
+    entries: dict[str, list[FormEntry]] = {}
+    for entry in visit.entries.order_by("-limb", "occurrence"):
+        entry.visit = visit
+        entries.setdefault(entry.form, []).append(entry)
+    return [
+        Section(visit, FORMS[asked.form], asked.sections, entries[asked.form])
+        for asked in visit.asked
+        if asked.form in entries
+    ]
+
+
+def last_records(visit: Visit, section: Section) -> dict[int, Crf]:
+    """Entry → the record of the same form, leg and occurrence at the latest earlier visit."""
+    if not visit.attended_on:
+        return {}
+    earlier = (
+        section.kind.model.objects.filter(
+            entry__participant=visit.participant_id,
+            entry__visit__attended_on__lt=visit.attended_on,
+        )
+        .select_related("entry")
+        .order_by("entry__limb", "entry__occurrence", "-entry__visit__attended_on")
+        .distinct("entry__limb", "entry__occurrence")
+    )
+    by_place = {(r.entry.limb, r.entry.occurrence): r for r in earlier}
+    return {
+        entry.pk: by_place[entry.limb, entry.occurrence]
+        for entry in section.entries
+        if (entry.limb, entry.occurrence) in by_place
+    }
