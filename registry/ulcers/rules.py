@@ -182,15 +182,12 @@ def course(assessments: Iterable[Assessment]) -> Course:
     )
 
 
-def ulcer_outcome(course: Course, *, amputated: bool = False, died: bool = False) -> str:
-    """``healed`` once healing was confirmed (also when it opened again), else what ended it.
+def ulcer_outcome(course: Course) -> str:
+    """``healed`` once healing was confirmed (also when it opened again), else ``censored``.
 
-    ``amputated``: the leg was, below or above the knee, since the ulcer was recorded; ``died``:
-    the participant. Else ``censored``, also a merged ulcer: its own healing can no longer be seen.
+    A merged ulcer is censored: its own healing can no longer be seen.
     """
-    if course.healed_on:
-        return "healed"
-    return "amputated" if amputated else "died" if died else "censored"
+    return "healed" if course.healed_on else "censored"
 
 
 def time_to_healing_days(course: Course, onset: Span, enrolled_on: date) -> Days | None:
