@@ -22,7 +22,7 @@ from psycopg import sql
 from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
 
-from .worked_out import AGE_AT_FIRST_ULCER, HEALED, ULCER_OUTCOME
+from .worked_out import AGE_AT_FIRST_ULCER, ULCER_OUTCOME
 
 SMALLEST: Final = 8
 """People below which a group is hidden, in datasets' rare values and in previews alike."""
@@ -431,7 +431,7 @@ SAFE_HARBOR = Profile(
     },
     {
         "ulcer.ulcer_outcome": As(
-            f"CASE WHEN {HEALED} THEN 'healed' ELSE 'not_healed' END",
+            f"CASE {ULCER_OUTCOME} WHEN 'healed' THEN 'healed' ELSE 'not_healed' END",
             Kind.CHOICE,
             gettext_noop("Outcome"),
             choices={"healed": gettext_noop("healed"), "not_healed": gettext_noop("not healed")},

@@ -164,15 +164,17 @@ def test_outcomes_of_ulcers_are_those_of_the_rule(cohort, built):
 
     assert outcomes("limited", 0) == {"R1": "censored"} | expected
     build.row(cohort.ana, other, "event", kind="death", occurred_on=ENROLLED.replace(year=2025))
-    assert outcomes("limited", 2) == {"R1": rules.ulcer_outcome(rules.Course(), died=True)}
+    assert outcomes("limited", 2) == {"R1": rules.ulcer_outcome(rules.Course(), died_on=ENROLLED)}
     build.row(
         cohort.ana,
         other,
         "event",
         kind="amputation_below_knee",
         limb="right",
-        occurred_on=ENROLLED.replace(year=2025),
+        occurred_on=ENROLLED.replace(month=9),
     )
-    assert outcomes("limited", 1) == {"R1": rules.ulcer_outcome(rules.Course(), amputated=True)}
+    assert outcomes("limited", 1) == {
+        "R1": rules.ulcer_outcome(rules.Course(), leg_lost_on=ENROLLED)
+    }
     assert set(outcomes("safe_harbor", 0).values()) == {"healed", "not_healed"}
     assert outcomes("safe_harbor", 1) == {"R1": "not_healed"}
