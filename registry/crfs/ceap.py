@@ -11,7 +11,7 @@ from registry.core.dictionary import Kind, choice, derived, multi, yes_no
 from registry.core.findings import Finding, Level
 from registry.visits.crf import LimbCrf, crf
 
-from . import rules
+from .rules import ceap as rules
 
 CLASSES = [
     ("C0", "C0 no visible sign"),
