@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext
@@ -60,10 +61,42 @@ def crf(label: str, *, code: str = "") -> Callable[[type[Crf]], Any]:
     return register
 
 
+PICTURES = frozenset({"image/png", "image/jpeg"})
+DOCUMENTS = frozenset({"application/pdf"})
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """A question of a paper form that is answered by files: which kinds, how many, who may see.
+
+    ``identifying``: the file may name the participant, so only who enters data sees it.
+    """
+
+    name: str
+    text: str
+    media_types: frozenset[str] = PICTURES
+    several: bool = True
+    identifying: bool = False
+
+    @property
+    def label(self) -> str:
+        return gettext(self.text)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A value carried forward from an earlier visit, and that visit."""
+
+    value: Any
+    visit: Visit
+    on: date | None
+
+
 class Crf(SiteRecord):
     """A clinical record saved under a form entry."""
 
     site_from = "entry"
+    file_items: ClassVar[tuple[FileItem, ...]] = ()
 
     entry = kept(
         models.OneToOneField("visits.FormEntry", models.PROTECT, related_name="+"), "withhold"
@@ -84,6 +117,11 @@ class Crf(SiteRecord):
     @classmethod
     def recorded(cls, visit: Visit, limb: str) -> dict[str, Any]:
         """What other records say about items of this form: shown beside them, never filled in."""
+        return {}
+
+    @classmethod
+    def carried(cls, visit: Visit, limb: str) -> dict[str, Carried]:
+        """Items not asked at ``visit`` with their last values: shown there, never stored again."""
         return {}
 
     def before_saving(self) -> None:

@@ -13,7 +13,8 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
-from .crf import FORMS
+from .attachment import Attachment as Attachment
+from .crf import FORMS, FileItem
 from .leg_check import LegCheck as LegCheck
 from .rules import Status
 from .schedule import CURRENT, PLANS, Asked, PlannedVisit
@@ -196,6 +197,11 @@ class FormEntry(SiteRecord):
     def place(self) -> str:
         """Which column of the section it is: the leg, the ulcer's label, or nothing."""
         return self.occurrence or str(dict(LIMBS).get(self.limb, ""))
+
+    @property
+    def file_items(self) -> tuple[FileItem, ...]:
+        """The questions of its form that are answered by files."""
+        return FORMS[self.form].model.file_items
 
     def record(self) -> Any:
         """The clinical row saved under this entry, or None."""

@@ -15,7 +15,7 @@ from registry.core.findings import Finding, Level
 
 
 def may_have_begun(started_on: str | None, after: date, until: date) -> bool:
-    """Whether a day that ``started_on`` may mean lies from ``after`` to ``until``, each included."""
+    """Whether a day that ``started_on`` may mean lies from ``after`` to ``until``, both too."""
     if not started_on:
         return False
     started = span(started_on)
