@@ -14,7 +14,10 @@ from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
 from .attachment import Attachment as Attachment
+from .contact import Contact as Contact
 from .crf import FORMS, FileItem
+from .end import End as End
+from .event import Event as Event
 from .leg_check import LegCheck as LegCheck
 from .rules import Status
 from .schedule import CURRENT, PLANS, Asked, PlannedVisit

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0002_system_actors'),
-        ('visits', '0001_initial'),
+        ('visits', '0002_events_contacts_end'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
