@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, SmallIntegerField, Value, When
 from django.utils.translation import gettext as _
 
-from registry.core.dictionary import Kind, choice, derived, items_of, multi, yes_no
+from registry.core.dictionary import Kind, at_saving, choice, derived, items_of, multi, yes_no
 from registry.core.findings import Finding, Level
 from registry.visits.crf import Carried, LimbCrf, crf
 
@@ -94,6 +94,10 @@ class Ceap(LimbCrf):
         SmallIntegerField(null=True),
         kind=Kind.SCORE,
         possible=(0, 6),
+    )
+
+    c4c_alone = at_saving(
+        yes_no("Corona phlebectatica is the only skin change: class 4 is doubtful before 2020")
     )
 
     @property

@@ -16,8 +16,11 @@ from django.utils.translation import gettext
 
 from registry.access.models import SiteRecord
 from registry.core import dictionary as d
+from registry.core.dates import show_date
 from registry.core.dictionary import Item, declared, items_of, kept
 from registry.core.findings import Finding
+
+from .days import impossible_days
 
 if TYPE_CHECKING:
     from .models import Visit
@@ -124,8 +127,30 @@ class Crf(SiteRecord):
         """Items not asked at ``visit`` with their last values: shown there, never stored again."""
         return {}
 
+    @property
+    def where(self) -> str:
+        """The visit and the day, by which a message names the record."""
+        day = show_date(self.done_on) if self.done_on else ""
+        return ", ".join(filter(None, [self.entry.visit.label if self.entry.visit else "", day]))
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """Item → what stands beside it because of its value; a notice is no finding."""
+        return {}
+
     def before_saving(self) -> None:
         """Complete the record from what it says and from its neighbours, before each save."""
+
+    def impossible_days(self) -> Iterable[Finding]:
+        """Its dates in the future or before the participant's birth."""
+        participant = self.entry.participant
+        items = {n: item for n, item in items_of(type(self)).items() if not item.derived}
+        return impossible_days(
+            items,
+            {name: getattr(self, name) for name in items},
+            today=participant.site.today,
+            birth_year=participant.enrolled_on.year - participant.age_at_enrolment - 1,
+        )
 
     def cross_checks(self) -> Iterable[Finding]:
         """Findings that need several items, or the record's neighbours."""

@@ -171,8 +171,15 @@ class Ended:
     last_known_alive_on: date | None = None
 
 
-def end_refusals(end: Ended, attempts: int, enrolled_on: date) -> Iterator[Finding]:
-    """What makes an end impossible: too few ``attempts`` at contact, or a day before enrolment."""
+def end_refusals(end: Ended, *, attempts: int, others: int, enrolled_on: date) -> Iterator[Finding]:
+    """What makes an end impossible: ``others`` there, too few ``attempts``, or its day."""
+    if others:
+        yield Finding(
+            Level.IMPOSSIBLE,
+            "ended_on",
+            _("The end of participation is recorded already. Correct that one."),
+            "ends_once",
+        )
     if end.reason == "lost_to_follow_up" and not may_be_lost(attempts):
         yield Finding(
             Level.IMPOSSIBLE,

@@ -82,18 +82,22 @@ def test_the_leg_checks_against_the_amputations(statuses, events, rules):
     assert [(key, finding.rule) for key, finding in found] == rules
 
 
+def refusals(end, attempts=0, others=0):
+    found = follow_up.end_refusals(end, attempts=attempts, others=others, enrolled_on=ENROLLED)
+    return [finding.rule for finding in found]
+
+
 @pytest.mark.parametrize("attempts", range(5))
 def test_lost_to_follow_up_takes_three_attempts(attempts):
-    end = Ended(date(2026, 9, 1), "lost_to_follow_up")
-    refused = [one.rule for one in follow_up.end_refusals(end, attempts, ENROLLED)]
+    refused = refusals(Ended(date(2026, 9, 1), "lost_to_follow_up"), attempts)
     assert refused == ([] if attempts >= 3 else ["lost_without_attempts"])
     assert follow_up.may_be_lost(attempts) is (not refused)
 
 
-def test_participation_does_not_end_before_it_began():
-    end = Ended(date(2026, 1, 9), "moved")
-    assert [one.item for one in follow_up.end_refusals(end, 0, ENROLLED)] == ["ended_on"]
-    assert not list(follow_up.end_refusals(Ended(ENROLLED, "moved"), 0, ENROLLED))
+def test_participation_ends_once_and_not_before_it_began():
+    assert refusals(Ended(date(2026, 1, 9), "moved")) == ["end_before_enrolment"]
+    assert refusals(Ended(ENROLLED, "moved")) == []
+    assert refusals(Ended(ENROLLED, "moved"), others=1) == ["ends_once"]
 
 
 @pytest.mark.parametrize(

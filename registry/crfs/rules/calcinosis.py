@@ -109,10 +109,13 @@ def contradictions(kept: str | None, now: str | None, final: str | None) -> Iter
     """The proposal that the investigator saw against what the records propose today.
 
     ``final`` is the type that stands, confirmed or overridden: while it is what the records
-    propose, nothing is asked.
+    propose, or they propose what they did, nothing is asked.
     """
-    if final and now != kept and now != final:
-        words = {"final": final, "kept": kept or _("nothing"), "now": now or _("nothing")}
+    if now not in (kept, final):
+        words = {
+            name: value or _("nothing")
+            for name, value in {"kept": kept, "now": now, "final": final}.items()
+        }
         yield Finding(
             Level.INCONSISTENT,
             "proposal_confirmed",

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 
-NOTHING_NEW, ENTRIES_MADE = "nothing_new", "entries_made"
+from django.utils.translation import gettext as _
+
+from registry.core.findings import Finding, Level
 
 
-def broken_rule(
-    answer: str | None, entered_on: Iterable[date], after: date | None, until: date
-) -> str:
-    """Which rule an answer breaks; empty when none.
+def contradictions(
+    log: str,
+    name: str,
+    answer: str | None,
+    entered_on: Iterable[date],
+    after: date | None,
+    until: date,
+) -> Iterator[Finding]:
+    """ "Nothing new" though rows were entered, or "entries made" and there are none.
 
-    ``entered_on`` are the days on which the log's rows were entered, ``after`` the day of the
-    review before, if any, and ``until`` the day of this one.
+    ``log`` is the item of the review, ``name`` what pages call the log; ``entered_on`` are the
+    days on which its rows were entered, ``after`` the day of the review before, if any, and
+    ``until`` the day of this one.
     """
     since = [day for day in entered_on if (after is None or day > after) and day <= until]
-    if answer == ENTRIES_MADE and not since:
-        return "review_without_entries"
-    if answer == NOTHING_NEW and since:
-        return "entries_not_reviewed"
-    return ""
+    if answer == "entries_made" and not since:
+        yield Finding(
+            Level.INCONSISTENT,
+            log,
+            _("%(log)s: entries made, but no row was entered since the last review.")
+            % {"log": name},
+            "review_without_entries",
+        )
+    if answer == "nothing_new" and since:
+        yield Finding(
+            Level.INCONSISTENT,
+            log,
+            _("%(log)s: nothing new, but %(count)s were entered since the last review.")
+            % {"log": name, "count": len(since)},
+            "entries_not_reviewed",
+        )

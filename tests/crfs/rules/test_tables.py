@@ -6,7 +6,15 @@ from decimal import Decimal
 import pytest
 
 from registry.core.dates import span
-from registry.crfs.rules import examination, history, logs, reported_outcomes, treatment, villalta
+from registry.crfs.rules import (
+    examination,
+    history,
+    laboratory,
+    logs,
+    reported_outcomes,
+    treatment,
+    villalta,
+)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,8 @@ BEFORE, REVIEW = date(2026, 3, 1), date(2026, 6, 1)
     ],
 )
 def test_a_review_against_the_rows_entered_since_the_last(answer, entered, after, rule):
-    assert logs.broken_rule(answer, entered, after, REVIEW) == rule
+    found = logs.contradictions("event", "Events", answer, entered, after, REVIEW)
+    assert [(one.item, one.rule) for one in found] == ([("event", rule)] if rule else [])
 
 
 @pytest.mark.parametrize(
@@ -201,3 +210,23 @@ def test_a_review_against_the_rows_entered_since_the_last(answer, entered, after
 def test_eq5d_belongs_together(profile, version, vas, absent, items):
     found = reported_outcomes.contradictions(profile, version, vas, frozenset(absent))
     assert [finding.item for finding in found] == items
+
+
+@pytest.mark.parametrize(
+    ("corrected", "confirmed", "asked"),
+    [
+        (None, (), False),
+        ("1.80", (), False),
+        ("3.00", (), False),
+        ("3.01", (), True),
+        ("1.79", (), True),
+        ("3.01", ("calcium_total",), False),
+        ("3.01", ("albumin",), False),
+        ("3.01", ("crp",), True),
+    ],
+)
+def test_an_unusual_corrected_calcium(corrected, confirmed, asked):
+    value = Decimal(corrected) if corrected else None
+    measured = ("calcium_total", "albumin")
+    found = list(laboratory.contradictions(value, (1.8, 3.0), measured, confirmed))
+    assert [one.item for one in found] == (["calcium_total"] if asked else [])
