@@ -119,7 +119,12 @@ FILLED: dict[str, dict[str, Any]] = {
         ["treatment", "event", "local_damage", "venous_treatment", "past_ulcer"], "nothing_new"
     ),
     "calcinosis": {"proposal_confirmed": True},
-    "reported_outcomes": {"pain_nrs": 2, "eq5d_profile": "21111", "eq5d_version": "5L"},
+    "reported_outcomes": {
+        "pain_nrs": 2,
+        "eq5d_profile": "21111",
+        "eq5d_version": "5L",
+        "eq5d_vas": 70,
+    },
     "leg_check": {"leg_status": "present", "any_open_ulcer": False},
     "ceap": {
         "ceap_version": "2020",

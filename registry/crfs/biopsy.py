@@ -2,11 +2,15 @@
 
 from registry.core.dictionary import choice, date, multi, yes_no
 from registry.ulcers.ulcer import LOCATIONS
-from registry.visits.crf import LimbCrf, crf
+from registry.visits.crf import DOCUMENTS, PICTURES, FileItem, LimbCrf, crf
 
 
 @crf("Biopsy")
 class Biopsy(LimbCrf):
+    file_items = (
+        FileItem("report", "Report", PICTURES | DOCUMENTS, several=False, identifying=True),
+    )
+
     taken_on = date("Taken on", required=True)
     location = multi("Location", LOCATIONS, required=True)
     depth = choice("Depth", ["dermis", "subcutis", "both"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from registry.core.dictionary import at_saving, number
 from registry.visits.crf import VisitCrf, crf
@@ -26,8 +27,14 @@ class Body(VisitCrf):
     )
 
     def before_saving(self) -> None:
+        """The body mass index with the height of the history."""
         histories = History.objects.filter(entry__participant=self.entry.participant_id)
         height = histories.values_list("height_cm", flat=True).first()
-        self.bmi = None
-        if self.weight_kg is not None and height is not None:
-            self.bmi = round(Decimal(self.weight_kg) * 10_000 / (height * height), 1)
+        self.bmi = body_mass_index(self.weight_kg, height)
+
+
+def body_mass_index(weight_kg: Any, height_cm: Any) -> Decimal | None:
+    """kg/m², one decimal; None when one of the two is not known."""
+    if weight_kg is None or height_cm is None:
+        return None
+    return round(Decimal(weight_kg) * 10_000 / (Decimal(height_cm) * Decimal(height_cm)), 1)

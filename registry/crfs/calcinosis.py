@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.db.models import Case, CharField, F, When
 
 from registry.core.dictionary import Kind, at_saving, choice, derived, text, yes_no
 from registry.visits.crf import LimbCrf, crf
+
+from .leg_facts import calcinosis_evidence
+from .records import Records
+from .rules.calcinosis import proposed
+
+if TYPE_CHECKING:
+    from registry.visits.models import Visit
 
 TYPES = (
     ("none", "none"),
@@ -51,3 +60,15 @@ class Calcinosis(LimbCrf):
         choices=TYPES,
         privacy="group",
     )
+
+    @classmethod
+    def recorded(cls, visit: Visit, limb: str) -> dict[str, Any]:
+        """The type that the records of the leg propose now."""
+        if visit.attended_on is None:
+            return {}
+        evidence = calcinosis_evidence(Records(visit.participant_id), limb, visit.attended_on)
+        return {"proposed": proposed(evidence)}
+
+    def before_saving(self) -> None:
+        """Keep the proposal that the investigator confirms or overrides."""
+        self.proposed = self.recorded(self.entry.visit, self.entry.limb)["proposed"]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from django.db.models import Case, SmallIntegerField, Value, When
 from django.utils.translation import gettext as _
 
-from registry.core.dictionary import Kind, choice, derived, multi, yes_no
+from registry.core.dictionary import Kind, at_saving, choice, derived, items_of, multi, yes_no
 from registry.core.findings import Finding, Level
-from registry.visits.crf import LimbCrf, crf
+from registry.visits.crf import Carried, LimbCrf, crf
 
-from . import rules
+from .rules import ceap as rules
+
+if TYPE_CHECKING:
+    from registry.visits.models import Visit
 
 CLASSES = [
     ("C0", "C0 no visible sign"),
@@ -92,6 +96,10 @@ class Ceap(LimbCrf):
         possible=(0, 6),
     )
 
+    c4c_alone = at_saving(
+        yes_no("Corona phlebectatica is the only skin change: class 4 is doubtful before 2020")
+    )
+
     @property
     def printed(self) -> str:
         """The CEAP as papers print it."""
@@ -103,6 +111,31 @@ class Ceap(LimbCrf):
             self.pathophysiology,
             self.investigation_level,
         )
+
+    @classmethod
+    def carried(cls, visit: Visit, limb: str) -> dict[str, Carried]:
+        """Etiology to level of investigation, as of the last visit that asked for them."""
+        if visit.attended_on is None:
+            return {}
+        last = (
+            cls.objects.filter(
+                entry__participant=visit.participant_id,
+                entry__limb=limb,
+                entry__visit__attended_on__lt=visit.attended_on,
+                etiology__isnull=False,
+            )
+            .select_related("entry__visit")
+            .order_by("-entry__visit__attended_on")
+            .first()
+        )
+        if last is None:
+            return {}
+        advanced = [name for name, item in items_of(cls).items() if item.section == "advanced"]
+        return {
+            name: Carried(value, last.entry.visit, last.done_on)
+            for name in advanced
+            if (value := getattr(last, name)) is not None
+        }
 
     def before_saving(self) -> None:
         """A segment implies its system."""

@@ -1,10 +1,16 @@
 """Examination of one leg: pulses, skin and duplex."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from registry.core.dictionary import choice, date, multi, number, score, yes_no
+from registry.core.findings import Finding
 from registry.ulcers.ulcer import ZONES
 from registry.visits.crf import LimbCrf, crf
 
-from .rules import SYSTEM_OF
+from .rules import examination as rules
+from .rules.ceap import SYSTEM_OF
 
 DUPLEX = {"duplex_done": True}
 SEGMENTS = [*SYSTEM_OF, "none"]
@@ -65,3 +71,18 @@ class Examination(LimbCrf):
         when=DUPLEX,
         help="Bright foci with acoustic shadow in skin or subcutis, not in the vein wall.",
     )
+
+    @property
+    def index(self) -> rules.Abpi | None:
+        """The ankle-brachial pressure index with its comparator."""
+        if self.abpi is None:
+            return None
+        comparator: str | None = vars(self)["abpi_comparator"]
+        return rules.Abpi(self.abpi, comparator or "=")
+
+    @property
+    def notices(self) -> dict[str, str]:
+        return {"abpi": self.index.notice} if self.index and self.index.notice else {}
+
+    def cross_checks(self) -> Iterator[Finding]:
+        return rules.contradictions(self.index, self.incompressible)

@@ -1,7 +1,14 @@
 """Outcomes as the participant reports them: scores only, no text of a licensed questionnaire."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from registry.core.dictionary import choice, number, score, text
+from registry.core.findings import Finding
 from registry.visits.crf import VisitCrf, crf
+
+from .rules import reported_outcomes as rules
 
 
 @crf("Reported outcomes", code="reported_outcomes")
@@ -27,3 +34,8 @@ class ReportedOutcomes(VisitCrf):
     veines_sym = number(
         "VEINES-Sym", possible=(0, 100), places=1, help="By the intrinsic scoring, 0 to 100."
     )
+
+    def cross_checks(self) -> Iterator[Finding]:
+        return rules.contradictions(
+            self.eq5d_profile, self.eq5d_version, self.eq5d_vas, frozenset(self.absent)
+        )

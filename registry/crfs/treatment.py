@@ -1,7 +1,14 @@
 """Treatments: a log with start and stop, one row each."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from registry.core.dictionary import choice, date, number, partial_date, text, yes_no
+from registry.core.findings import Finding
 from registry.visits.crf import LogCrf, crf
+
+from .rules import treatment as rules
 
 COMPRESSION = ("compression_bandage", "compression_stocking")
 REMOVAL = ("forceps_extraction", "surgical_excision")
@@ -84,3 +91,6 @@ class Treatment(LogCrf):
         "Graft taken", unit="%", possible=(0, 100), when={"kind": "skin_graft"}
     )
     note = text("Note", absence=False)
+
+    def cross_checks(self) -> Iterator[Finding]:
+        return rules.contradictions(self.started_on, self.stopped_on)

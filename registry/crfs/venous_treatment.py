@@ -3,7 +3,7 @@
 from registry.core import dictionary as d
 from registry.visits.crf import LogCrf, crf
 
-from .rules import SYSTEM_OF
+from .rules.ceap import SYSTEM_OF
 
 
 @crf("Previous venous treatment", code="venous_treatment")

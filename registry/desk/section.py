@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,8 @@ from django.utils.translation import gettext as _
 from registry.access.models import User
 from registry.core.dictionary import Item, Kind
 from registry.core.forms import Clock, ItemsForm, show_value
-from registry.visits.crf import FORMS, Crf, FormKind
-from registry.visits.models import FormEntry, Visit
+from registry.visits.crf import FORMS, Carried, Crf, FileItem, FormKind
+from registry.visits.models import Attachment, FormEntry, Visit
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Column:
     entry: FormEntry
     form: ItemsForm
     record: Crf | None
+    carried: tuple[tuple[str, str, Carried], ...] = ()  # label, value, where it is from
+    files: tuple[tuple[FileItem, int], ...] = ()  # and how many there are
 
     @property
     def derived(self) -> Iterator[tuple[str, str]]:
@@ -86,7 +89,29 @@ class Section:
             initial={name: value for name, value in proposals.items() if name in self.items},
             prefix=prefix,
         )
-        return Column(entry, form, record)
+        carried = self.kind.model.carried(self.visit, entry.limb)
+        every = self.kind.items()
+        return Column(
+            entry,
+            form,
+            record,
+            carried=tuple(
+                (every[name].label, show_value(every[name], value.value), value)
+                for name, value in carried.items()
+                if name not in self.items
+            ),
+            files=tuple(
+                (item, self.file_counts[entry.pk, item.name]) for item in self.kind.model.file_items
+            ),
+        )
+
+    @cached_property
+    def file_counts(self) -> Counter[tuple[int, str]]:
+        """(entry, file item) → how many files answer it."""
+        if not self.kind.model.file_items:
+            return Counter()
+        there = Attachment.objects.filter(entry__in=self.entries)
+        return Counter(there.values_list("entry", "item"))
 
     @cached_property
     def records(self) -> dict[int, Crf]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import weakref
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from django.core.files import File
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +15,7 @@ from django.utils.translation import gettext as _
 from registry.access.models import User
 from registry.access.scope import with_reason
 from registry.core.dictionary import items_of
+from registry.core.files import delete_files, store
 from registry.core.findings import judge
 from registry.participants.actions import require_entry
 from registry.participants.models import Consent
@@ -59,8 +56,8 @@ def add_film(*, by: User, xray: Xray, upload: File) -> Film:
         raise ImagingError(_("This film is already here."), "film")
     return Film.objects.create(
         xray=xray,
-        original=_store(film.original, "dcm" if film.format == "dicom" else "png"),
-        picture=_store(film.picture, "png"),
+        original=store(film.original, "films", "dcm" if film.format == "dicom" else "png"),
+        picture=store(film.picture, "films", "png"),
         format=film.format,
         view=film.view,
         sha256=sha256,
@@ -89,7 +86,7 @@ def remove_film(*, by: User, film: Film, reason: str) -> None:
     names = [film.original.name, film.picture.name]
     with with_reason(reason.strip()):
         film.delete()
-    transaction.on_commit(lambda: _delete_files(names))
+    transaction.on_commit(lambda: delete_files(names))
 
 
 @transaction.atomic
@@ -144,32 +141,3 @@ def _claim(xray: Xray) -> FormEntry:
     if entry.locked:
         raise ImagingError(_("This form is locked. Ask the data manager to unlock it."), "film")
     return entry
-
-
-# -- files -----------------------------------------------------------------------------------
-
-
-class _Committed:
-    """Called when the transaction commits; dropped by Django when it rolls back."""
-
-    def __init__(self, name: str) -> None:
-        self.undo = weakref.finalize(self, _delete_files, [name])
-
-    def __call__(self) -> None:
-        self.undo.detach()
-
-
-def _store(content: bytes, suffix: str) -> str:
-    """Store ``content`` under a random name, to be gone again if the transaction rolls back.
-
-    Django has no hook for a rollback, but it then lets go of the transaction's callbacks, and
-    with the callback goes the file.
-    """
-    name = default_storage.save(f"films/{secrets.token_hex(16)}.{suffix}", ContentFile(content))
-    transaction.on_commit(_Committed(name))
-    return name
-
-
-def _delete_files(names: list[str]) -> None:
-    for name in names:
-        default_storage.delete(name)

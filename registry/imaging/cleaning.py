@@ -40,12 +40,11 @@ from pydicom.uid import (
 
 from registry.core.encryption import blind_index
 from registry.core.errors import RefusedError
+from registry.core.files import MAX_PIXELS
 
 # Its warnings quote values.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
-# A whole leg on two long cassettes at 0.1 mm a pixel is 35 million pixels.
-MAX_PIXELS = 80_000_000
 READABLE = {
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,

@@ -7,13 +7,14 @@ from django.utils import timezone
 
 from registry.access.models import User
 
-from .checks import findings_of
+from .checks import findings_of, keep_up
 from .models import DataQuery
 
 
 @transaction.atomic
 def recheck(*, by: User, site_id: int, participant_no: int) -> None:
     """Run every check over a participant: open what is new, close what is mended."""
+    keep_up(participant_no)
     found = findings_of(participant_no)
     opened = {
         (query.label, query.key, query.item, query.rule): query

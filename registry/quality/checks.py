@@ -19,13 +19,29 @@ class Located:
 
 
 Check = Callable[[int], Iterable[Located]]
+Upkeep = Callable[[int], None]
 _checks: list[Check] = []
+_upkeeps: list[Upkeep] = []
 
 
 def register(check: Check) -> Check:
     """Register ``check`` (participant id → findings). Used as a decorator by higher rooms."""
     _checks.append(check)
     return check
+
+
+def keeps_up(upkeep: Upkeep) -> Upkeep:
+    """Register ``upkeep`` (participant id): it brings stored values up to date before the checks.
+
+    For what a record derives from other records; writes only what differs.
+    """
+    _upkeeps.append(upkeep)
+    return upkeep
+
+
+def keep_up(participant_no: int) -> None:
+    for upkeep in _upkeeps:
+        upkeep(participant_no)
 
 
 def findings_of(participant_no: int) -> dict[tuple[str, int, str, str], Located]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from registry.core.dates import show_date, span
 from registry.core.dictionary import choice, date, derived, kept, number, score, text, yes_no
 from registry.core.errors import RefusedError
-from registry.visits.crf import Crf, Place, crf
+from registry.visits.crf import Crf, FileItem, Place, crf
 
 from .rules import State, course
 from .ulcer import Ulcer
@@ -32,6 +32,8 @@ class UlcerError(RefusedError):
 
 @crf("Ulcers", code="ulcers")
 class UlcerAssessment(Crf):
+    file_items = (FileItem("photos", "Photos"),)
+
     ulcer = kept(models.ForeignKey(Ulcer, models.PROTECT, related_name="assessments"), "withhold")
     assessed_on = date("Assessed on", required=True, absence=False)
     ulcer_status = choice(

@@ -7,7 +7,7 @@ filled in, so a time that starts at one is an interval too (:class:`Days`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from django.utils.translation import gettext as _
 
 from registry.core.dates import Span, show_date
+from registry.core.findings import Finding, Level
 
 CONFIRM_AFTER = timedelta(days=14)
 BASELINE = timedelta(days=14)  # the baseline visit's window
@@ -454,3 +455,31 @@ def vcss_scores(leg: Iterable[KnownUlcer], on: date) -> dict[str, int | None]:
 
 def _score(value: int, low: int, high: int) -> int:
     return 1 if value < low else 2 if value <= high else 3
+
+
+# -- past ulcers -----------------------------------------------------------------------------
+
+
+def past_contradictions(
+    onset: Span | None, closed: Span | None, enrolled_on: date
+) -> Iterator[Finding]:
+    """A past ulcer closed after it began, and before enrolment (``forms.md``, history).
+
+    Both days may be partial: only what is wrong on every day they may mean is found.
+    """
+    if onset and closed and closed.last < onset.first:
+        yield Finding(
+            Level.IMPOSSIBLE,
+            "reported_closed_on",
+            _("The ulcer closed before it began."),
+            "closed_before_onset",
+        )
+    for item, days in (("onset_on", onset), ("reported_closed_on", closed)):
+        if days and days.first > enrolled_on:
+            yield Finding(
+                Level.INCONSISTENT,
+                item,
+                _("It lies after enrolment (%(day)s): record such an ulcer at its visit.")
+                % {"day": show_date(enrolled_on)},
+                "past_ulcer_after_enrolment",
+            )

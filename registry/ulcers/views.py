@@ -10,12 +10,15 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.dictionary import choice, items_of, text
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
+from registry.visits import follow_up
+from registry.visits.event import events_of
 from registry.visits.models import LIMBS, LegCheck, Visit
 
 from . import actions, rules
@@ -26,6 +29,12 @@ from .ulcer import Ulcer
 LEG = choice("Leg", list(LIMBS), required=True, absence=False).item
 REASON = text("Reason for the correction", required=True, absence=False).item
 ASSESSED = items_of(UlcerAssessment)
+OUTCOMES = {
+    "healed": gettext_lazy("healed"),
+    "amputated": gettext_lazy("not healed before the leg was amputated"),
+    "died": gettext_lazy("not healed before the participant died"),
+    "censored": gettext_lazy("not healed so far"),
+}
 SHOWN = [
     "ulcer_status",
     "closure_by",
@@ -92,6 +101,9 @@ def ulcer(request: UserRequest, pk: int) -> HttpResponse:
         any_open_ulcer__isnull=False,
         done_on__isnull=False,
     ).values_list("done_on", "any_open_ulcer")
+    events = events_of(participant.pk)
+    lost_on, died_on = follow_up.leg_lost_on(events, found.limb), follow_up.died_on(events)
+    ends = [day for day in (lost_on, died_on) if day]
     context = {
         "ulcer": found,
         "participant": participant,
@@ -105,7 +117,10 @@ def ulcer(request: UserRequest, pk: int) -> HttpResponse:
         "age_days": rules.ulcer_age_days(found.onset, participant.enrolled_on),
         "four_weeks": rules.area_change_percent(assessments, *rules.FOUR_WEEKS),
         "twelve_weeks": rules.area_change_percent(assessments, *rules.TWELVE_WEEKS),
-        "ulcer_free": rules.ulcer_free_days(answers, participant.enrolled_on),
+        "ulcer_free": rules.ulcer_free_days(
+            answers, participant.enrolled_on, min(ends, default=None)
+        ),
+        "outcome": OUTCOMES[rules.ulcer_outcome(course, lost_on, died_on)],
         "may_enter": request.user.may(Permission.ENTER, found.site_id),
     }
     return render(request, "ulcers/ulcer.html", context)

@@ -187,7 +187,7 @@ def save_form(
         setattr(record, name, value)
     record.absent, record.confirmed = dict(absent), dict(confirmed or {})
     record.before_saving()
-    for finding in record.cross_checks():
+    for finding in (*record.impossible_days(), *record.cross_checks()):
         if finding.level == Level.IMPOSSIBLE:
             raise VisitError(finding.message, finding.item)
     with with_reason(reason):

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
+from django.db.models import F
+from django.utils.translation import gettext as _
 
-from registry.core.findings import judge
+from registry.core.findings import Finding, judge
+from registry.participants.models import Participant
 from registry.quality import checks as quality
 from registry.quality.checks import Located
 
-from .crf import FORMS
+from . import follow_up
+from .contact import Contact
+from .crf import FORMS, Crf
+from .end import End
+from .event import Event
+from .follow_up import LegSeen, Seen
+from .leg_check import LegCheck
+from .models import Visit
 from .schedule import PLANS
 
 
@@ -37,22 +47,74 @@ def plans_name_forms_that_exist(**kwargs: Any) -> list[CheckMessage]:
     return errors
 
 
+def located(record: Crf, finding: Finding) -> Located:
+    """A finding at a form's record."""
+    return Located(record._meta.label_lower, record.pk, finding.item, finding.rule, finding.message)
+
+
 @quality.register
 def stored_forms(participant_no: int) -> Iterator[Located]:
     """Unusual values nobody confirmed, missing items, and each form's cross-checks."""
     for kind in FORMS.values():
         records = kind.model.objects.filter(entry__participant=participant_no)
-        for record in records.select_related("entry__visit", "entry__participant"):
+        for record in records.select_related("entry__visit", "entry__participant__site"):
             visit = record.entry.visit
             asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
             items = kind.items(asked.sections if asked else ())
             values = {name: getattr(record, name) for name in kind.items()}
             found = judge(items, values, record.absent, record.confirmed)
-            for finding in [*found, *record.cross_checks()]:
-                yield Located(
-                    record._meta.label_lower,
-                    record.pk,
-                    finding.item,
-                    finding.rule,
-                    finding.message,
-                )
+            for finding in [*found, *record.impossible_days(), *record.cross_checks()]:
+                yield located(record, finding)
+
+
+@quality.register
+def events_agree(participant_no: int) -> Iterator[Located]:
+    """Events, contact attempts, end and leg checks against one another and the visits."""
+    of_participant = {"entry__participant": participant_no}
+    rows = list(
+        Event.objects.filter(**of_participant, kind__isnull=False, occurred_on__isnull=False)
+    )
+    ends = list(End.objects.filter(**of_participant))
+    checks = list(
+        LegCheck.objects.filter(**of_participant, leg_status__isnull=False, done_on__isnull=False)
+        .select_related("entry__visit__participant")
+        .order_by("done_on", "pk")
+    )
+    if not rows and not ends and len({check.leg_status for check in checks}) < 2:
+        return
+    enrolled_on = Participant.objects.get(pk=participant_no).enrolled_on
+    attended = Visit.objects.filter(participant=participant_no, attended_on__isnull=False)
+    visits = [Seen(visit.attended_on, visit.label) for visit in attended if visit.attended_on]
+    events = [row.happened for row in rows]
+    for row, event in zip(rows, events, strict=True):
+        for finding in follow_up.event_contradictions(event, events, visits, enrolled_on):
+            if finding.item not in row.absent:
+                yield located(row, finding)
+    for end in ends:
+        for finding in follow_up.end_contradictions(end.as_recorded, events, visits):
+            yield located(end, finding)
+    by_key = {check.pk: check for check in checks}
+    for limb in ("right", "left"):
+        seen = [
+            LegSeen(check.pk, check.done_on, check.where, check.leg_status)
+            for check in checks
+            if check.entry.limb == limb
+        ]
+        for key, finding in follow_up.leg_contradictions(seen, events, limb):
+            yield located(by_key[key], finding)
+
+
+@quality.register
+def contacts_follow_enrolment(participant_no: int) -> Iterator[Located]:
+    """A contact attempt lies after enrolment."""
+    attempts = Contact.objects.filter(
+        entry__participant=participant_no, attempted_on__lt=F("entry__participant__enrolled_on")
+    )
+    for attempt in attempts:
+        yield Located(
+            attempt._meta.label_lower,
+            attempt.pk,
+            "attempted_on",
+            "contact_before_enrolment",
+            _("The contact attempt lies before enrolment."),
+        )

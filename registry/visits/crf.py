@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext
 
 from registry.access.models import SiteRecord
 from registry.core import dictionary as d
+from registry.core.dates import show_date
 from registry.core.dictionary import Item, declared, items_of, kept
 from registry.core.findings import Finding
+
+from .days import impossible_days
 
 if TYPE_CHECKING:
     from .models import Visit
@@ -60,10 +64,42 @@ def crf(label: str, *, code: str = "") -> Callable[[type[Crf]], Any]:
     return register
 
 
+PICTURES = frozenset({"image/png", "image/jpeg"})
+DOCUMENTS = frozenset({"application/pdf"})
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """A question of a paper form that is answered by files: which kinds, how many, who may see.
+
+    ``identifying``: the file may name the participant, so only who enters data sees it.
+    """
+
+    name: str
+    text: str
+    media_types: frozenset[str] = PICTURES
+    several: bool = True
+    identifying: bool = False
+
+    @property
+    def label(self) -> str:
+        return gettext(self.text)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A value carried forward from an earlier visit, and that visit."""
+
+    value: Any
+    visit: Visit
+    on: date | None
+
+
 class Crf(SiteRecord):
     """A clinical record saved under a form entry."""
 
     site_from = "entry"
+    file_items: ClassVar[tuple[FileItem, ...]] = ()
 
     entry = kept(
         models.OneToOneField("visits.FormEntry", models.PROTECT, related_name="+"), "withhold"
@@ -86,8 +122,35 @@ class Crf(SiteRecord):
         """What other records say about items of this form: shown beside them, never filled in."""
         return {}
 
+    @classmethod
+    def carried(cls, visit: Visit, limb: str) -> dict[str, Carried]:
+        """Items not asked at ``visit`` with their last values: shown there, never stored again."""
+        return {}
+
+    @property
+    def where(self) -> str:
+        """The visit and the day, by which a message names the record."""
+        day = show_date(self.done_on) if self.done_on else ""
+        return ", ".join(filter(None, [self.entry.visit.label if self.entry.visit else "", day]))
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """Item → what stands beside it because of its value; a notice is no finding."""
+        return {}
+
     def before_saving(self) -> None:
         """Complete the record from what it says and from its neighbours, before each save."""
+
+    def impossible_days(self) -> Iterable[Finding]:
+        """Its dates in the future or before the participant's birth."""
+        participant = self.entry.participant
+        items = {n: item for n, item in items_of(type(self)).items() if not item.derived}
+        return impossible_days(
+            items,
+            {name: getattr(self, name) for name in items},
+            today=participant.site.today,
+            birth_year=participant.enrolled_on.year - participant.age_at_enrolment - 1,
+        )
 
     def cross_checks(self) -> Iterable[Finding]:
         """Findings that need several items, or the record's neighbours."""

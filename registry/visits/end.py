@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.utils.translation import gettext as _
-
 from registry.core.dictionary import choice, date
-from registry.core.findings import Finding, Level
+from registry.core.findings import Finding
 
+from . import follow_up
 from .contact import Contact
 from .crf import LogCrf, crf
-
-ATTEMPTS_BEFORE_LOST = 3
 
 
 @crf("End of participation", code="end")
@@ -34,24 +31,16 @@ class End(LogCrf):
     )
     last_known_alive_on = date("Last known alive on")
 
+    @property
+    def as_recorded(self) -> follow_up.Ended:
+        return follow_up.Ended(self.ended_on, self.reason, self.last_known_alive_on)
+
     def cross_checks(self) -> Iterator[Finding]:
-        participant = self.entry.participant_id
-        if End.objects.filter(entry__participant=participant).exclude(pk=self.pk).exists():
-            yield Finding(
-                Level.IMPOSSIBLE,
-                "ended_on",
-                _("The end of participation is recorded already. Correct that one."),
-                "ends_once",
-            )
-        attempts = Contact.objects.filter(entry__participant=participant).count()
-        if self.reason == "lost_to_follow_up" and attempts < ATTEMPTS_BEFORE_LOST:
-            yield Finding(
-                Level.IMPOSSIBLE,
-                "reason",
-                _(
-                    "Lost to follow-up needs %(needed)s recorded contact attempts; there are"
-                    " %(attempts)s."
-                )
-                % {"needed": ATTEMPTS_BEFORE_LOST, "attempts": attempts},
-                "lost_without_attempts",
-            )
+        participant = self.entry.participant
+        of_participant = {"entry__participant": participant}
+        return follow_up.end_refusals(
+            self.as_recorded,
+            attempts=Contact.objects.filter(**of_participant).count(),
+            others=End.objects.filter(**of_participant).exclude(pk=self.pk).count(),
+            enrolled_on=participant.enrolled_on,
+        )

@@ -13,8 +13,9 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
+from .attachment import Attachment as Attachment
 from .contact import Contact as Contact
-from .crf import FORMS
+from .crf import FORMS, FileItem
 from .end import End as End
 from .event import Event as Event
 from .leg_check import LegCheck as LegCheck
@@ -199,6 +200,11 @@ class FormEntry(SiteRecord):
     def place(self) -> str:
         """Which column of the section it is: the leg, the ulcer's label, or nothing."""
         return self.occurrence or str(dict(LIMBS).get(self.limb, ""))
+
+    @property
+    def file_items(self) -> tuple[FileItem, ...]:
+        """The questions of its form that are answered by files."""
+        return FORMS[self.form].model.file_items
 
     def record(self) -> Any:
         """The clinical row saved under this entry, or None."""

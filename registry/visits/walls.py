@@ -12,6 +12,7 @@ from psycopg import sql
 
 from registry.access.walls import site_records
 
+from .attachment import Attachment
 from .crf import Crf
 
 REFUSE_LOCKED = """
@@ -33,7 +34,7 @@ END $$
 def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(REFUSE_LOCKED)
     for model in site_records():
-        if issubclass(model, Crf):
+        if issubclass(model, Crf | Attachment):
             yield sql.SQL(
                 "CREATE OR REPLACE TRIGGER b_refuse_locked BEFORE INSERT OR UPDATE OR DELETE"
                 " ON {} FOR EACH ROW EXECUTE FUNCTION registry_refuse_locked()"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.access.scope import user_scope
-from registry.crfs import rules
 from registry.crfs.actions import LimitError, set_limits
 from registry.crfs.models import Ceap, Laboratory, Vcss
+from registry.crfs.rules import ceap as rules
 from registry.quality.models import DataQuery
 from registry.ulcers.actions import add_ulcer
 from registry.visits.actions import VisitError

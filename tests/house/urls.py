@@ -23,11 +23,13 @@ from django.utils import timezone
 
 from registry.access.models import ApiToken
 from registry.access.scope import user_scope
+from registry.core.files import store
 from registry.exports.models import Dataset, DatasetProject, DatasetRequest
 from registry.imaging.blinding import key_of
 from registry.quality.models import DataQuery
 from registry.recall.models import Delivery, Digest
 from registry.ulcers.models import Ulcer
+from registry.visits.models import Attachment, FormEntry
 
 from .. import build
 from ..imaging import films
@@ -100,6 +102,16 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             recorded_on=visit.attended_on,
             by=cast.ana,
         )
+        entry = FormEntry.objects.create(
+            participant=participant, visit=visit, form="ulcers", limb="right", occurrence="R1"
+        )
+        photo = Attachment.objects.create(
+            entry=entry,
+            item="photos",
+            media_type="image/png",
+            stored=store(films.png(), "attachments", "png"),
+            by=cast.ana,
+        )
         query = DataQuery.objects.get(rule="expected")
         token = ApiToken.objects.create(
             user=cast.ana, name="R", digest="0" * 64, expires_at=timezone.now()
@@ -134,6 +146,9 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "screenings.pk": screening.pk,
         "ulcers.pk": ulcer.pk,
         "films.pk": film.pk,
+        "entry_id": entry.pk,
+        "item": photo.item,
+        "attachments.pk": photo.pk,
         "readings.key": key_of(cast.chen, unread.pk),
         "number": 1,
         "recall.pk": delivery.pk,

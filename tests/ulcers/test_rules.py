@@ -393,3 +393,24 @@ def test_vcss_scores_of_a_leg() -> None:
     assert scored(Known("R1", (-100, -80), of_size(10))) == [1, None, 1]
     assert scored(Known("R1", assessed=of_size(70)), Known("R2")) == [2, 1, 3]
     assert scored(Known("R1", assessed=of_size(30)), Known("R2")) == [2, 1, None]
+
+
+@pytest.mark.parametrize(
+    ("onset", "closed", "found"),
+    [
+        ("2019", "2019", []),
+        ("2019-06", "2019-06", []),
+        ("2019-06", "2019", []),
+        ("2019-06", "2019-05", ["closed_before_onset"]),
+        ("2019-06-02", "2019-06-01", ["closed_before_onset"]),
+        (None, "2019", []),
+        ("2019", None, []),
+        ("2026", None, []),
+        ("2026-02", None, ["past_ulcer_after_enrolment"]),
+        ("2019", "2026-01-10", []),
+        ("2019", "2026-01-11", ["past_ulcer_after_enrolment"]),
+    ],
+)
+def test_a_past_ulcer(onset: str | None, closed: str | None, found: list[str]) -> None:
+    days = [span(text) if text else None for text in (onset, closed)]
+    assert [one.rule for one in rules.past_contradictions(*days, ENROLLED)] == found

@@ -1,0 +1,189 @@
+"""Photos under a form: cleaned, seen by permission, logged, removed with a reason, locked."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings as configured
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError, transaction
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
+
+from registry.access.scope import user_scope
+from registry.audit.models import Change, Look
+from registry.visits.attaching import AttachmentError, add_attachment
+from registry.visits.models import Attachment, FormEntry
+
+from .. import build
+from ..ulcers import build as ulcers
+
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+
+
+def picture(colour="red", kind="JPEG"):
+    """A picture whose camera wrote a name into it."""
+    image = Image.new("RGB", (40, 30), colour)
+    exif = Image.Exif()
+    exif[0x010E] = "Kuroyanagi Hanako"
+    exif[0x0112] = 6  # to be turned a quarter
+    buffer = BytesIO()
+    image.save(buffer, kind, exif=exif, comment=b"Kuroyanagi Hanako")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def visit(cast):
+    return build.attended(cast.ana, build.participant(cast.ana))
+
+
+@pytest.fixture
+def entry(cast, visit):
+    label = ulcers.ulcer(cast.ana, visit).label
+    with user_scope(cast.ana):
+        return visit.entries.get(form="ulcers", occurrence=label)
+
+
+def as_user(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def page_of(entry, item="photos"):
+    return reverse("attachments", args=[entry.pk, item])
+
+
+def send(user, entry, content, name="Kuroyanagi.jpg", item="photos"):
+    return as_user(user).post(page_of(entry, item), {"file": SimpleUploadedFile(name, content)})
+
+
+def kept(cast):
+    with user_scope(cast.ana):
+        rows = list(Attachment.objects.all())
+    return rows, sum(path.is_file() for path in Path(configured.MEDIA_ROOT).rglob("*"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photo_is_kept_upright_without_what_the_camera_wrote(cast, entry, kind):
+    assert send(cast.ana, entry, picture(kind=kind)).status_code == 302
+    (photo,), files = kept(cast)
+    assert files == 1
+    content = photo.stored.open().read()
+    assert b"Kuroyanagi" not in content
+    image = Image.open(BytesIO(content))
+    assert (image.size, image.format, dict(image.getexif())) == ((30, 40), kind, {})
+    assert (photo.media_type, photo.item) == (f"image/{kind.lower()}", "photos")
+    with user_scope(cast.ana):
+        (change,) = Change.objects.filter(label="visits.attachment")
+    assert (change.action, change.by) == ("insert", cast.ana)
+    assert "Kuroyanagi" not in str(change.changes)
+
+
+def test_the_section_says_how_many_and_leads_there(cast, visit, entry):
+    send(cast.ana, entry, picture())
+    send(cast.ana, entry, picture("blue"))
+    page = as_user(cast.ana).get(reverse("visit", args=[visit.pk])).content.decode()
+    assert f'href="{page_of(entry)}"' in page
+    assert "Photos (2)" in page
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"no picture", "cannot be read"),
+        (picture()[:400], "cannot be read"),
+        (PDF, "cannot be read"),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_nothing_stays(cast, entry, content, says):
+    response = send(cast.ana, entry, content)
+    assert response.status_code == 422
+    assert says in response.content.decode()
+    assert kept(cast) == ([], 0)
+
+
+def test_the_same_photo_twice_is_refused(cast, entry):
+    send(cast.ana, entry, picture())
+    assert "already here" in send(cast.ana, entry, picture()).content.decode()
+    assert kept(cast)[1] == 1
+
+
+def test_a_large_file_is_refused(cast, entry, settings):
+    settings.FILM_MAX_BYTES = 100
+    assert "too large" in send(cast.ana, entry, picture()).content.decode()
+
+
+def test_every_look_is_logged_and_another_site_sees_nothing(cast, entry):
+    send(cast.ana, entry, picture())
+    (photo,), _files = kept(cast)
+    address = reverse("attachment", args=[photo.pk])
+    for user, status in ((cast.vera, 200), (cast.eli, 200), (cast.ben, 404), (cast.fay, 403)):
+        assert as_user(user).get(address).status_code == status
+    with user_scope(cast.ana):
+        looks = Look.objects.filter(label="visits.attachment", key=photo.pk)
+        assert {look.by for look in looks} == {cast.vera, cast.eli}
+    page = as_user(cast.eli).get(page_of(entry)).content.decode()
+    assert "Kuroyanagi" not in page
+    assert "Upload" not in page
+    assert as_user(cast.ben).get(page_of(entry)).status_code == 404
+
+
+def test_only_those_who_enter_data_add_and_remove(cast, entry):
+    assert send(cast.vera, entry, picture()).status_code == 403
+    send(cast.ana, entry, picture())
+    (photo,), _files = kept(cast)
+    remove = reverse("attachment_removed", args=[photo.pk])
+    assert as_user(cast.eli).post(remove, {"reason": "no"}).status_code == 403
+    assert as_user(cast.ben).post(remove, {"reason": "no"}).status_code == 404
+
+
+def test_removal_takes_a_reason_and_the_file_with_it(
+    cast, entry, django_capture_on_commit_callbacks
+):
+    send(cast.ana, entry, picture())
+    (photo,), _files = kept(cast)
+    remove = reverse("attachment_removed", args=[photo.pk])
+    as_user(cast.ana).post(remove, {"reason": " "})
+    assert kept(cast)[1] == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        as_user(cast.ana).post(remove, {"reason": "another patient"})
+    assert kept(cast) == ([], 0)
+    with user_scope(cast.ana):
+        gone = Change.objects.get(label="visits.attachment", action="delete")
+    assert gone.reason == "another patient"
+
+
+def test_a_locked_form_keeps_its_files_in_the_database_too(cast, entry):
+    send(cast.ana, entry, picture())
+    (photo,), _files = kept(cast)
+    with user_scope(cast.ana):
+        FormEntry.objects.filter(pk=entry.pk).update(locked_at=photo.at)
+    assert "locked" in send(cast.ana, entry, picture("blue")).content.decode()
+    with user_scope(cast.ana), pytest.raises(DatabaseError), transaction.atomic():
+        Attachment.objects.filter(pk=photo.pk).delete()
+    remove = reverse("attachment_removed", args=[photo.pk])
+    as_user(cast.ana).post(remove, {"reason": "wrong"})
+    assert kept(cast)[1] == 1
+
+
+def test_without_consent_for_images_no_photo_is_kept(cast):
+    participant = build.participant(cast.ana, consent={"allows_images": False})
+    visit = build.attended(cast.ana, participant)
+    label = ulcers.ulcer(cast.ana, visit).label
+    with user_scope(cast.ana):
+        entry = visit.entries.get(form="ulcers", occurrence=label)
+        upload = SimpleUploadedFile("a.jpg", picture())
+        with pytest.raises(AttachmentError, match="consent"):
+            add_attachment(by=cast.ana, entry=entry, item=entry.file_items[0], upload=upload)
+    assert kept(cast) == ([], 0)
+
+
+def test_a_question_without_files_has_no_page(cast, visit, entry):
+    client = as_user(cast.ana)
+    assert client.get(page_of(entry, "report")).status_code == 404
+    with user_scope(cast.ana):
+        ceap = visit.entries.get(form="ceap", limb="right")
+    assert client.get(page_of(ceap)).status_code == 404
