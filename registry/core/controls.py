@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.forms.widgets import ChoiceWidget
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -65,17 +66,16 @@ class Menu(forms.Select):
         return _html(f"<select{attributes(shown)}>{options}</select>")
 
 
-class _Group:
+class _Group(ChoiceWidget):
     """Radios or boxes, each inside its label; the group's own id is its fieldset's."""
 
-    input_type: str
     keys = True
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        given = self.attrs | (attrs or {})  # type: ignore[attr-defined]
+        given = self.attrs | (attrs or {})
         group = given.pop("id", f"id_{name}")
-        chosen = self.format_value(value)  # type: ignore[attr-defined]
-        pairs = list(_pairs(self.choices))  # type: ignore[attr-defined]
+        chosen = self.format_value(value)
+        pairs = list(_pairs(self.choices))
         keyed = self.keys and len(pairs) <= LAST_KEY
         same, quoted = attributes(given), escape(name)
         lines = []

@@ -486,7 +486,7 @@ class ItemsForm(forms.Form):
                 errors=[str(error) for error in self.errors.get(name, ())] if self.judged else [],
                 warning=warnings.get(name, ""),
                 last=show_value(item, getattr(self.last, name), self.last, name)
-                if self.last
+                if self.last and item.kind != Kind.DATE
                 else "",
                 recorded=show_value(item, self.recorded.get(name)),
                 note=self.notes.get(name),
