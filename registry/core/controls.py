@@ -48,7 +48,9 @@ class Tick(forms.CheckboxInput):
     """One box to tick."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        shown = {"type": "checkbox", "name": name, "checked": self.check_test(value)}
+        shown: dict[str, Any] = {"type": "checkbox", "name": name}
+        shown["value"] = self.format_value(value)
+        shown["checked"] = self.check_test(value)
         return _html(f"<input{attributes(shown | self.attrs | (attrs or {}))}>")
 
 

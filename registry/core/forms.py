@@ -340,8 +340,9 @@ class ItemsForm(forms.Form):
             if f"{name}__copied" in self.fields and self._blank(name) and not other._blank(name)
         ]
         for name in taken:
-            companions = (name, f"{name}__unit", f"{name}__absent")
-            self._change({one: other._raw(one) for one in companions} | {f"{name}__copied": ["on"]})
+            columns = (name, f"{name}__unit", f"{name}__absent")
+            answer = {one: other._raw(one) for one in columns if other._raw(one)}
+            self._change(answer | {f"{name}__copied": ["on"]})
         return len(taken)
 
     def _raw(self, name: str) -> list[str]:
@@ -454,10 +455,12 @@ class ItemsForm(forms.Form):
 
     def _judge_record(self) -> list[Finding]:
         """What the stored record should still be asked about."""
-        values = {
-            column.attname: getattr(self.record, column.attname)
-            for column in self.record._meta.concrete_fields
-        }
+        columns = [
+            column
+            for name, item in self.items.items()
+            for column in (name, *_typed_beside(name, item))
+        ]
+        values = {column: getattr(self.record, column) for column in columns}
         return judge(self.items, values, self.record.absent, self.record.confirmed)
 
     @cached_property

@@ -1,6 +1,6 @@
 // A whole visit without the mouse: Enter, digits, codes, clearing and saving by key.
 import { absence, announce, answers, button, controls, focus, isGroup, isShown, itemOf, itemsIn,
-  put, words } from "./items.js";
+  label, put, words } from "./items.js";
 import { code, typedCode } from "./absence.js";
 
 let pressed = ""; // the beginning of an absence code, pressed on a group
@@ -20,13 +20,16 @@ export function showClear(item) {
   const answered = controls(item)[0]?.type === "radio" && answers(item).length > 0;
   const there = item.querySelector(".clear");
   if (!answered) there?.remove();
-  else if (!there)
-    item.querySelector(".control").append(
-      button(words.clear, "clear", () => {
-        put(item, []);
-        focus(item);
-      }),
-    );
+  else if (!there) {
+    const clear = button("×", "clear", () => {
+      put(item, []);
+      focus(item);
+    });
+    clear.title = words.clear;
+    clear.setAttribute("aria-label", `${words.clear}: ${label(item)}`);
+    clear.tabIndex = -1; // its key is Delete
+    item.querySelector(".control").append(clear);
+  }
 }
 
 function save(event, target) {

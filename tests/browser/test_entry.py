@@ -136,7 +136,8 @@ def test_ctrl_s_asks_the_section_to_save_and_falls_back_to_a_draft(opened):
     box(opened, "laboratory-crp").fill("3")
     opened.evaluate(
         """() => document.addEventListener("saphena:save", event => {
-             window.asked = event.target.getAttribute("action"); event.preventDefault(); }, {once: true})"""
+             window.asked = event.target.getAttribute("action");
+             event.preventDefault(); }, {once: true})"""
     )
     box(opened, "laboratory-crp").press("Control+s")
     assert "/forms/laboratory/" in opened.evaluate("window.asked")
