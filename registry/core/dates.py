@@ -43,6 +43,10 @@ _MONTH = [
     re.compile(r"(?P<y>\d{4})年(?P<m>\d{1,2})月"),
     re.compile(r"(?P<month>[^\W\d_]{3,})[ .-]*(?:de )?(?P<y>\d{4})"),
 ]
+# A part typed as unknown, at the end or (of dates that begin with the day) the beginning.
+_UNKNOWN = re.compile(
+    r"(?:[-/. ]*(?:\?{1,2}|uk|unk)(?:日|月)?)+$|^(?:(?:\?{1,2}|uk|unk)[-/. ]+)+", re.IGNORECASE
+)
 _TWO_ORDERS = re.compile(r"(?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<y>\d{4})")
 
 
@@ -54,12 +58,8 @@ def read_date(text: str, *, today: date, visit_on: date | None = None, order: st
     declared its ``order`` (``dmy`` or ``mdy``). Raises :class:`UnreadableError`.
     """
     typed = unicodedata.normalize("NFKC", text).strip()
-    if typed.lower() == "t":
-        return today
-    if typed.lower() == "v" and visit_on:
-        return visit_on
-    if re.fullmatch(r"-\d{1,3}", typed):
-        return today - timedelta(days=int(typed[1:]))
+    if day := relative_date(typed, today, visit_on):
+        return day
     for shape in _DAY:
         if found := shape.fullmatch(typed):
             parts = found.groupdict()
@@ -78,6 +78,17 @@ def read_date(text: str, *, today: date, visit_on: date | None = None, order: st
     )
 
 
+def relative_date(typed: str, today: date, visit_on: date | None = None) -> date | None:
+    """The day meant by ``t``, ``v`` or ``-3``; None for any other text."""
+    if typed.lower() == "t":
+        return today
+    if typed.lower() == "v":
+        return visit_on
+    if re.fullmatch(r"-\d{1,3}", typed):
+        return today - timedelta(days=int(typed[1:]))
+    return None
+
+
 def read_partial_date(
     text: str, *, today: date, visit_on: date | None = None, order: str = ""
 ) -> str:
@@ -85,12 +96,12 @@ def read_partial_date(
 
     Raises :class:`UnreadableError`.
     """
-    typed = unicodedata.normalize("NFKC", text).strip()
+    typed = _UNKNOWN.sub("", unicodedata.normalize("NFKC", text).strip())
     if re.fullmatch(r"\d{4}年?", typed):
         return f"{_year(typed[:4]):04d}"
     if month := _read_month(typed, text):
         return month
-    return read_date(text, today=today, visit_on=visit_on, order=order).isoformat()
+    return read_date(typed or text, today=today, visit_on=visit_on, order=order).isoformat()
 
 
 def _read_month(typed: str, text: str) -> str:
@@ -155,7 +166,21 @@ def _day(year: int, month: int, day: int) -> date:
 
 def show_date(day: date) -> str:
     """A date with a letter month, so that no reader takes the day for the month (rule 10)."""
-    return f"{day.day} {names.MONTHS_3[day.month].capitalize()} {day.year}"
+    return _("%(day)s %(month)s %(year)s") % {
+        "day": day.day,
+        "month": names.MONTHS_3[day.month].capitalize(),
+        "year": day.year,
+    }
+
+
+def show_long_date(day: date) -> str:
+    """A date with its weekday, as read back to who typed it: “Fri 3 April 2026”."""
+    return _("%(weekday)s %(day)s %(month)s %(year)s") % {
+        "weekday": names.WEEKDAYS_ABBR[day.weekday()].capitalize(),
+        "day": day.day,
+        "month": names.MONTHS[day.month].capitalize(),
+        "year": day.year,
+    }
 
 
 @dataclass(frozen=True)

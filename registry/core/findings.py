@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from .dictionary import Item, Kind
+from .numbers import show_number
 
 
 class Level(StrEnum):
@@ -130,6 +131,24 @@ def other_unit_hint(item: Item, typed: str | None, unit: str | None) -> str:
         factor = Decimal(str(item.also.get(other, 1)))
         if other != unit and Decimal(str(low)) <= Decimal(typed) * factor <= Decimal(str(high)):
             return _("%(typed)s looks like %(unit)s. ") % {"typed": typed, "unit": other}
+    return ""
+
+
+def factor_hint(item: Item, value: Decimal, last: Decimal | None) -> str:
+    """Say so when ``value`` would be near the ``last`` one with its decimal point moved."""
+    if not value or not last:
+        return ""
+    for factor in (Decimal(10), Decimal("0.1")):
+        if abs(value / factor - last) <= abs(last) / 4:
+            return _(
+                "%(label)s %(value)s is about %(times)s the last, %(last)s: "
+                "look at the decimal point."
+            ) % {
+                "label": item.label,
+                "value": show_number("=", value, item.unit),
+                "times": _("ten times") if factor > 1 else _("a tenth of"),
+                "last": show_number("=", last, item.unit),
+            }
     return ""
 
 

@@ -68,3 +68,26 @@ def convert(value: Decimal, unit: str, stored: str, also: Mapping[str, float]) -
 def rounded(value: Decimal, places: int) -> Decimal:
     """``value`` with ``places`` decimals, as its column keeps it."""
     return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+
+
+def in_unit(number: Number, unit: str, wanted: str, stored: str, also: Mapping[str, float]) -> str:
+    """``number`` typed in ``unit``, as it would be typed in the ``wanted`` unit.
+
+    It keeps as many digits as it had, at least three.
+    """
+    factor = Decimal(str(also.get(wanted, 1)))
+    value = convert(number.value, unit, stored, also) / factor
+    digits = max(3, len(number.value.as_tuple().digits))
+    shown = Decimal(f"{value:.{digits}g}")
+    return f"{'' if number.comparator == '=' else number.comparator}{plain(shown)}"
+
+
+def plain(value: Decimal) -> str:
+    """``value`` without exponent and without zeros at its end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def show_number(comparator: str, value: Decimal, unit: str) -> str:
+    """A number with its comparator, unless it is ``=``, and its unit."""
+    return f"{'' if comparator == '=' else comparator + ' '}{plain(value)} {unit}".strip()

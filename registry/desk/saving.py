@@ -16,6 +16,8 @@ from registry.visits import actions
 from .section import Column, Section, last_records, sections_of
 from .visit import show_visit, visible_visit
 
+FILLING = ("rest_absent", "rest_undo", "copy_right")  # Section.fill, then kept as a draft
+
 
 @needs(Permission.ENTER)
 def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
@@ -30,7 +32,9 @@ def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     for one in sections:
         data = request.POST if one is section else None
         one.bind(request.user, data=data, last=last_records(found, one))
-    draft = request.POST.get("action") == "draft"
+    action = request.POST.get("action", "")
+    filled = section.fill(action, request.POST) if action in FILLING else ""
+    draft = action == "draft" or action in FILLING
     try:
         status = _save(request, section, draft)
     except actions.StaleError as stale:
@@ -40,7 +44,7 @@ def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     if status != 200:
         return show_visit(request, found, sections, section, status)
     done = _("%(form)s: draft saved.") if draft else _("%(form)s: complete.")
-    messages.success(request, done % {"form": section.kind.label})
+    messages.success(request, f"{done % {'form': section.kind.label}} {filled}".strip())
     response = redirect("visit", pk)
     response["Location"] += f"#{section.anchor}"
     return response

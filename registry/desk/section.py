@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from registry.access.models import User
-from registry.core.dictionary import Item, Kind
+from registry.core.dictionary import ABSENCE_CODES, Item, Kind
 from registry.core.forms import Clock, ItemsForm, show_value
 from registry.visits.crf import FORMS, Carried, Crf, FileItem, FormKind
 from registry.visits.models import Attachment, FormEntry, Visit
@@ -86,7 +87,9 @@ class Section:
             last=previous,
             last_on=previous.done_on if previous else None,
             recorded=self.kind.model.recorded(self.visit, entry.limb),
-            initial={name: value for name, value in proposals.items() if name in self.items},
+            initial=self._units(previous)
+            | {name: value for name, value in proposals.items() if name in self.items},
+            copies=entry.limb == "left" and self.has_legs,
             prefix=prefix,
         )
         carried = self.kind.model.carried(self.visit, entry.limb)
@@ -112,6 +115,43 @@ class Section:
             return Counter()
         there = Attachment.objects.filter(entry__in=self.entries)
         return Counter(there.values_list("entry", "item"))
+
+    @property
+    def has_legs(self) -> bool:
+        """Whether the same form stands once for each leg."""
+        return [(one.limb, one.occurrence) for one in self.entries] == [("right", ""), ("left", "")]
+
+    def _units(self, previous: Crf | None) -> dict[str, str]:
+        """The unit beside each number: as typed last for the participant, else at the site."""
+        numbers = [name for name, item in self.items.items() if item.also]
+        latest = previous or (self._latest_here if numbers else None)
+        typed = {f"{name}__unit": getattr(latest, f"{name}_unit", None) for name in numbers}
+        return {control: unit for control, unit in typed.items() if unit}
+
+    @cached_property
+    def _latest_here(self) -> Crf | None:
+        return self.kind.model.objects.filter(site=self.visit.site_id).order_by("pk").last()
+
+    def fill(self, action: str, post: Mapping[str, str]) -> str:
+        """Do to the bound columns what ``action`` asks before they are saved as a draft.
+
+        ``rest_absent`` gives the blanks of a column the absence code chosen for it, ``rest_undo``
+        takes that back, ``copy_right`` answers the left leg's blanks as the right leg. Returns
+        what was done, for a message.
+        """
+        if action == "copy_right" and self.has_legs:
+            right, left = self.columns
+            copied = left.form.copy_from(right.form)
+            said = ngettext("%(count)s item copied.", "%(count)s items copied.", copied)
+            return said % {"count": copied}
+        filled = 0
+        for column in self.columns:
+            code = post.get(f"rest-{column.form.prefix}", "")
+            if action == "rest_absent" and code in ABSENCE_CODES:
+                filled += column.form.fill_rest(code)
+            if action == "rest_undo":
+                filled += column.form.undo_rest()
+        return ngettext("%(count)s item", "%(count)s items", filled) % {"count": filled}
 
     @cached_property
     def records(self) -> dict[int, Crf]:

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from . import health, home, participant, query, saving, visit
+from . import health, home, participant, query, reading, saving, visit
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("health/", health.health, name="health"),
     path("queries/<int:pk>/", query.query, name="query"),
+    path("read/", reading.read, name="read"),
     path("visits/", home.worklist, name="worklist"),
     path("participants/<str:study_number>/", participant.participant, name="participant"),
     path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),

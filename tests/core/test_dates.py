@@ -14,6 +14,7 @@ from registry.core.dates import (
     read_date,
     read_partial_date,
     show_date,
+    show_long_date,
     show_partial_date,
     span,
 )
@@ -135,6 +136,10 @@ def test_anything_like_a_date_is_read_or_asked_about(text, order):
     only_asks(text, order)
 
 
+def test_a_date_is_read_back_with_its_weekday():
+    assert show_long_date(APRIL) == "Fri 3 April 2026"
+
+
 # -- partial dates -----------------------------------------------------------------------------
 
 PARTIAL = {
@@ -148,6 +153,15 @@ PARTIAL = {
     "maio de 2026": "2026-05",
     "3 Apr 2026": "2026-04-03",
     "2026-04-03": "2026-04-03",
+    "04/2026": "2026-04",
+    "2026-05-??": "2026-05",
+    "2026-??-??": "2026",
+    "??/05/2026": "2026-05",
+    "uk uk 2026": "2026",
+    "UK May 2026": "2026-05",
+    "2026年5月？日": "2026-05",
+    "R8.4.3": "2026-04-03",
+    "v": "2026-05-11",
 }
 
 
@@ -155,10 +169,12 @@ PARTIAL = {
 @pytest.mark.parametrize("typed", PARTIAL)
 def test_a_partial_date_keeps_its_precision(typed, language):
     with translation.override(language):
-        assert read_partial_date(typed, today=TODAY) == PARTIAL[typed]
+        assert read_partial_date(typed, today=TODAY, visit_on=VISIT) == PARTIAL[typed]
 
 
-@pytest.mark.parametrize("typed", ["2026-13", "13/2026", "0000", "0000-05", "year"])
+@pytest.mark.parametrize(
+    "typed", ["2026-13", "13/2026", "0000", "0000-05", "year", "??", "2026-??-05"]
+)
 def test_a_partial_date_that_is_none(typed):
     with pytest.raises(UnreadableError):
         read_partial_date(typed, today=TODAY)

@@ -1,23 +1,26 @@
 """The paper form on screen: what was typed stays, and what is stored is what was meant."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from django.http import QueryDict
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.access.scope import user_scope
 from registry.core.dictionary import ABSENCE_CODES, items_of
-from registry.core.forms import Clock, ItemsForm
-from registry.crfs.models import Ceap, Laboratory
+from registry.core.forms import TYPED_CODES, Clock, ItemsForm
+from registry.crfs.models import Ceap, Laboratory, Vcss
+from registry.crfs.vcss import SCORES
 from registry.visits.crf import FORMS
 
 from .. import build
 
 CLOCK = Clock(today=date(2026, 5, 20), visit_on=date(2026, 5, 11))
 LABORATORY = items_of(Laboratory)
+VCSS = items_of(Vcss)
 
 
 def posted(**values):
@@ -150,6 +153,130 @@ def test_a_value_and_its_absence_are_never_both_taken(typed, code, unit):
         assert (one.values["calcium_total"] is not None) == bool(typed)
 
 
+ANY = st.sampled_from(["", "v", "2.4", "-99", "open", "True", "3", "2026-05", *TYPED_CODES])
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("laboratory", "sampled_on"),
+        ("laboratory", "calcium_total"),
+        ("laboratory", "crp"),
+        ("laboratory", "bacterial_culture"),
+        ("vcss", "pain"),
+        ("ceap", "symptomatic"),
+        ("ceap", "etiology"),
+        ("ceap", "clinical"),
+        ("ulcers", "pain_nrs"),
+    ],
+)
+@settings(max_examples=30)
+@given(sequence=st.lists(st.tuples(ANY, st.sampled_from(["", *ABSENCE_CODES])), max_size=4))
+def test_after_any_sequence_an_item_of_any_kind_has_a_value_or_a_code(code, name, sequence):
+    """What was typed or pressed last counts; a value beside a code is refused, never kept."""
+    items = {name: FORMS[code].items()[name]}
+    for typed, absence in sequence:
+        one = ItemsForm(items, CLOCK, data=posted(**{name: typed, f"{name}__absent": absence}))
+        valid = one.is_valid()
+        if typed in TYPED_CODES:
+            assert one.absent == {name: TYPED_CODES[typed]}
+            assert one.values[name] is None
+        if valid:
+            assert one.values[name] is None or name not in one.absent
+        for companion in ("typed", "unit", "comparator"):
+            if one.values.get(name) is None:
+                assert one.values.get(f"{name}_{companion}") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [(".nd", "not_done"), ("．ＮＤ", "not_done"), (" .As ", "not_assessable"), (".rf", "refused")],
+)
+def test_a_code_is_typed_in_any_items_box(typed, code):
+    one = form(crp=typed, crp__absent="unknown")
+    assert one.is_valid(), one.errors
+    assert one.absent == {"crp": code}
+    assert one.raw()["crp"] == [""]
+    assert one.raw()["crp__absent"] == [code]
+
+
+def test_minus_99_is_a_number_and_refused_as_one():
+    one = form(crp="-99")
+    assert "-99 mg/L is not possible" in one.errors["crp"][0]
+
+
+def test_an_item_without_absence_takes_no_code():
+    assert "cannot be read" in form(done_on=".nd").errors["done_on"][0]
+
+
+def test_the_rest_fills_only_blanks_and_undoes_as_one():
+    one = form(crp="3", albumin__absent="refused", calcium_total="x")
+    assert one.fill_rest("not_done") == 7
+    again = ItemsForm(LABORATORY, CLOCK, data=one.data)
+    raw = again.raw()
+    assert (raw["crp"], raw["albumin__absent"], raw["calcium_total"]) == (["3"], ["refused"], ["x"])
+    assert raw["pth__absent"] == raw["fungal_culture__absent"] == ["not_done"]
+    assert again.undo_rest() == 7
+    raw = again.raw()
+    assert raw["pth__absent"] == raw["fungal_culture__absent"] == [""]
+    assert raw["albumin__absent"] == ["refused"]
+    assert again.undo_rest() == 0
+
+
+def test_the_rest_is_only_what_is_asked():
+    items = items_of(FORMS["ulcers"].model)
+    one = ItemsForm(items, CLOCK, data=posted(ulcer_status="closed", closure_by="graft"))
+    assert one.fill_rest("unknown") == 3  # extruded and palpable calcium, pain; no length or width
+    assert "length_mm__absent" not in one.raw()
+
+
+# -- the other leg -----------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(
+    st.dictionaries(st.sampled_from(["pain", "oedema", "compression"]), st.sampled_from("0123")),
+    st.dictionaries(st.sampled_from(["pain", "oedema", "compression"]), st.sampled_from("0123")),
+    st.sets(st.sampled_from(["pain", "oedema", "compression"])),
+)
+def test_what_is_copied_and_not_confirmed_never_completes(right, left, confirmed):
+    names = [*SCORES, "compression"]
+    there = dict.fromkeys(names, "1") | right | {"done_on": "v"}
+    source = ItemsForm(VCSS, CLOCK, data=posted(**there))
+    one = ItemsForm(VCSS, CLOCK, data=posted(done_on="v", **left), copies=True)
+    assert one.copy_from(source) == len(names) - len(left)
+    data = one.data.copy()
+    for name in confirmed:
+        data.pop(f"{name}__copied", None)
+    judged = ItemsForm(VCSS, CLOCK, data=data, copies=True)
+    unconfirmed = set(names) - left.keys() - confirmed
+    assert judged.is_valid() == (not unconfirmed)
+    assert all(judged.raw()[name] == [value] for name, value in left.items())
+    if unconfirmed:
+        ((_where, message),) = judged.problems
+        assert "Copied from the other leg and not yet confirmed" in message
+        assert all(VCSS[name].label in message for name in unconfirmed)
+
+
+# -- last time ---------------------------------------------------------------------------------
+
+
+def test_a_number_ten_times_the_last_is_asked_about_until_confirmed():
+    last = Laboratory(crp=Decimal("4.2"))
+    page = ItemsForm(LABORATORY, CLOCK, data=posted(crp="41"), last=last, last_on=date(2026, 2, 9))
+    page.is_valid()
+    row = next(row for row in page.rows() if row.name == "crp")
+    assert row.warning == (
+        "C-reactive protein 41 mg/L is about ten times the last, 4.2 mg/L:"
+        " look at the decimal point."
+    )
+    assert (row.last, page.last_ago) == ("4.2 mg/L", "3 months")
+    assert row.field.value() == "41"
+    sure = ItemsForm(LABORATORY, CLOCK, data=posted(crp="41", crp__confirm="on"), last=last)
+    sure.is_valid()
+    assert not any(row.warning for row in sure.rows())
+
+
 # -- choices and pages -------------------------------------------------------------------------
 
 
@@ -237,6 +364,34 @@ def test_a_draft_keeps_what_was_typed_and_judges_nothing():
     assert list(draft.problems) == []
     assert draft["calcium_total"].value() == "9,8mg"
     assert draft.raw() == {"calcium_total": ["9,8mg"]}
+
+
+def test_a_draft_judges_nothing_and_marks_nothing_wrong():
+    draft = ItemsForm(LABORATORY, CLOCK, data=posted(calcium_total="9,8mg"), draft=True)
+    assert "aria-invalid" not in "".join(str(row.field) for row in draft.rows())
+    judged = ItemsForm(LABORATORY, CLOCK, data=posted(calcium_total="9,8mg"))
+    assert 'aria-invalid="true"' in str(judged["calcium_total"])
+
+
+@pytest.mark.parametrize(("typed", "day"), [("t", "20"), ("V", "11"), ("－３", "17")])
+def test_a_draft_means_the_same_day_tomorrow(typed, day):
+    assert form(sampled_on=typed).raw()["sampled_on"] == [f"2026-05-{day}"]
+
+
+def test_an_unusual_stored_value_stays_asked_about_until_it_is_confirmed():
+    record = Laboratory(calcium_total=Decimal("3.2"), calcium_total_typed="3.2")
+    record.calcium_total_unit = "mmol/L"
+    (row,) = [row for row in ItemsForm(LABORATORY, CLOCK, record=record).rows() if row.confirm]
+    assert "unusual" in row.warning
+    record.confirmed = {"calcium_total": "3.2"}
+    (row,) = [row for row in ItemsForm(LABORATORY, CLOCK, record=record).rows() if row.confirm]
+    assert row.warning == ""
+
+
+def test_the_page_knows_when_an_item_is_asked():
+    rows = {row.name: row for row in ItemsForm(FORMS["ulcers"].items(), CLOCK).rows()}
+    assert json.loads(rows["length_mm"].when) == {"ulcer_status": ["open"]}
+    assert json.loads(rows["area_measured_mm2"].when) == {"area_method": ["planimetry", "photo"]}
 
 
 def test_a_draft_takes_only_its_own_controls():

@@ -7,7 +7,15 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.core.numbers import Number, UnreadableError, convert, read_number, rounded
+from registry.core.numbers import (
+    Number,
+    UnreadableError,
+    convert,
+    in_unit,
+    read_number,
+    rounded,
+    show_number,
+)
 
 READ = {
     "1.5": ("=", "1.5"),
@@ -19,6 +27,7 @@ READ = {
     "＞1.3": (">", "1.3"),
     "=4": ("=", "4"),
     "-3": ("=", "-3"),
+    "-99": ("=", "-99"),
     " 42 ": ("=", "42"),
     "0.125": ("=", "0.125"),
     "0,125": ("=", "0.125"),
@@ -91,3 +100,32 @@ def test_conversion_is_decimal_and_rounded_as_the_column_keeps_it():
     assert convert(Decimal("2.45"), "mmol/L", "mmol/L", also) == Decimal("2.45")
     assert str(rounded(Decimal("2.44510"), 3)) == "2.445"
     assert str(rounded(Decimal(4), 1)) == "4.0"
+
+
+@pytest.mark.parametrize(
+    ("typed", "unit", "wanted", "becomes"),
+    [
+        ("9.8", "mg/dL", "mmol/L", "2.45"),
+        ("2.45", "mmol/L", "mg/dL", "9.82"),
+        ("<2.4512", "mmol/L", "mg/dL", "<9.8244"),
+        ("2,4", "mmol/L", "mmol/L", "2.4"),
+        ("100", "mmol/L", "mg/dL", "401"),
+        ("0", "mg/dL", "mmol/L", "0"),
+    ],
+)
+def test_a_number_retyped_in_another_unit_keeps_its_digits(typed, unit, wanted, becomes):
+    also = {"mg/dL": 0.2495}
+    assert in_unit(read_number(typed), unit, wanted, "mmol/L", also) == becomes
+
+
+@given(st.decimals(Decimal("0.01"), 9999, places=2))
+def test_a_number_turned_into_another_unit_and_back_is_nearly_itself(value):
+    also = {"mg/dL": 0.2495}
+    there = in_unit(Number("=", value), "mg/dL", "mmol/L", "mmol/L", also)
+    back = in_unit(Number("=", Decimal(there)), "mmol/L", "mg/dL", "mmol/L", also)
+    assert abs(Decimal(back) - value) <= value / 50
+
+
+def test_a_number_in_words():
+    assert show_number("=", Decimal("2.450"), "mmol/L") == "2.45 mmol/L"
+    assert show_number("<", Decimal(10), "") == "< 10"

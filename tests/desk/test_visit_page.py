@@ -1,5 +1,7 @@
 """The visit's page: sections, drafts, bad input, stale saves, other sites."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -142,6 +144,50 @@ def test_a_draft_keeps_any_text_and_is_shown_again(ana, visit, cast):
     with user_scope(cast.ana):
         assert not Laboratory.objects.exists()
         assert FormEntry.objects.get(form="laboratory", visit=visit).state == "draft"
+
+
+def test_the_rest_not_done_fills_the_blanks_of_the_leg_chosen(ana, visit, cast):
+    typed = side("right", {"pain": "1"}) | side("left", {"pain": "2"})
+    response = post(ana, visit, "vcss", "rest_absent", **typed, **{"rest-vcss-left": "not_done"})
+    assert response.status_code == 302
+    with user_scope(cast.ana):
+        drafts = dict(visit.entries.filter(form="vcss").values_list("limb", "draft"))
+    assert drafts["left"]["vcss-left-compression__absent"] == ["not_done"]
+    assert drafts["left"]["vcss-left-pain"] == ["2"]
+    assert "vcss-right-compression__absent" not in drafts["right"]
+    page = ana.get(response["Location"]).content.decode()
+    assert "9 items" in page
+    undone = side("left", {"pain": "2", "__rest": "compression", "compression__absent": "not_done"})
+    assert post(ana, visit, "vcss", "rest_undo", **undone).status_code == 302
+    with user_scope(cast.ana):
+        draft = visit.entries.get(form="vcss", limb="left").draft
+    assert draft["vcss-left-compression__absent"] == [""]
+
+
+def test_a_copied_leg_is_not_complete_until_confirmed(ana, visit, cast):
+    response = post(ana, visit, "vcss", "copy_right", **side("right", VCSS))
+    assert response.status_code == 302
+    with user_scope(cast.ana):
+        draft = visit.entries.get(form="vcss", limb="left").draft
+    left = {name: value for name, (value,) in draft.items()} | {"vcss-left-done_on": "v"}
+    assert (left["vcss-left-pain"], left["vcss-left-pain__copied"]) == ("1", "on")
+    response = post(ana, visit, "vcss", **side("right", VCSS), **left)
+    assert response.status_code == 422
+    assert "Left: Copied from the other leg and not yet confirmed" in response.content.decode()
+    with user_scope(cast.ana):
+        assert not Vcss.objects.exists()
+    confirmed = {name: value for name, value in left.items() if not name.endswith("__copied")}
+    assert post(ana, visit, "vcss", **side("right", VCSS), **confirmed).status_code == 302
+
+
+def test_a_unit_is_preset_to_what_was_typed_last_at_the_site(ana, visit, cast):
+    page = ana.get(reverse("visit", args=[visit.pk])).content.decode()
+    chosen = 'name="laboratory-calcium_total__unit" value="{}"[^>]* checked'
+    assert re.search(chosen.format("mmol/L"), page)
+    laboratory(ana, visit, calcium_total="9.8", calcium_total__unit="mg/dL")
+    other = build.attended(cast.ana, build.participant(cast.ana))
+    page = ana.get(reverse("visit", args=[other.pk])).content.decode()
+    assert re.search(chosen.format("mg/dL"), page)
 
 
 def test_a_stale_save_is_409_and_keeps_what_was_typed(ana, visit, cast):

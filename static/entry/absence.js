@@ -1,0 +1,144 @@
+// Absence codes: one keystroke away, never beside a value, always taken back by one press.
+import { absence, announce, answers, button, controls, fill, focus, isBlank, isGroup, isShown,
+  itemOf, itemsIn, note, put, shown, words } from "./items.js";
+
+const TYPED = { ".nd": "not_done", ".uk": "unknown", ".na": "not_applicable", ".rf": "refused",
+  ".as": "not_assessable" };
+const former = new WeakMap(); // item → the answers that its code replaced
+const atFocus = new WeakMap(); // box → its text when it got the focus
+let coding = false;
+
+const inWords = (select) => select.selectedOptions[0].textContent;
+export const typedCode = (text) => TYPED[text.normalize("NFKC").trim().toLowerCase()];
+
+/** Put an absence code in the place of an item's answer. */
+export function code(item, value) {
+  absence(item).value = value;
+  announce(absence(item));
+}
+
+/** Take an item's code back, and bring back the answer it replaced. */
+export function uncode(item) {
+  const values = former.get(item) ?? [];
+  absence(item).value = "";
+  former.delete(item);
+  announce(absence(item));
+  if (values.length) put(item, values);
+  note(item, "");
+}
+
+/** Show whether an item is coded: the words in grey in its box, and an undo. */
+export function showCode(item) {
+  const select = absence(item);
+  if (!select) return;
+  const holder = select.closest(".absent");
+  const coded = select.value !== "";
+  holder.classList.toggle("coded", coded);
+  if (!isGroup(item)) controls(item)[0].placeholder = coded ? inWords(select) : "";
+  holder.querySelector(".undo")?.remove();
+  if (!coded) return;
+  holder.append(
+    button(words.undo, "undo", () => {
+      uncode(item);
+      focus(item);
+    }),
+  );
+}
+
+function coded(item) {
+  const select = absence(item);
+  const going = answers(item);
+  if (select.value && going.length) {
+    former.set(item, going);
+    const said = fill(words.goes, { value: shown(item), words: inWords(select) });
+    coding = true;
+    put(item, []);
+    coding = false;
+    note(item, said);
+  } else if (!select.value) {
+    note(item, "");
+  }
+  showCode(item);
+}
+
+function answered(item) {
+  const select = absence(item);
+  if (coding || !select?.value || !answers(item).length) return;
+  note(item, fill(words.cleared, { words: inWords(select) }));
+  former.delete(item);
+  select.value = "";
+  showCode(item);
+}
+
+function typedInto(item, box) {
+  const value = absence(item) && typedCode(box.value);
+  if (!value) return answered(item);
+  const before = atFocus.get(box) ?? "";
+  box.value = typedCode(before) ? "" : before;
+  code(item, value);
+}
+
+// -- the rest of a column -------------------------------------------------------------------------
+
+function fillRest(pressed) {
+  const column = pressed.closest(".leg");
+  const select = pressed.parentElement.querySelector("select");
+  if (!select.value) return select.focus();
+  const blanks = itemsIn(column).filter((one) => isShown(one) && absence(one) && isBlank(one));
+  for (const item of blanks) code(item, select.value);
+  const names = blanks.map((item) => item.dataset.name.split("-").pop());
+  remember(pressed, names, blanks.length, inWords(select));
+}
+
+function undoRest(pressed) {
+  const column = pressed.closest(".leg");
+  const filled = pressed.parentElement.querySelector("input[type=hidden]").value.split(" ");
+  for (const item of itemsIn(column))
+    if (filled.includes(item.dataset.name.split("-").pop()) && absence(item)?.value) uncode(item);
+  remember(pressed, [], 0, "");
+}
+
+function remember(pressed, names, count, code_words) {
+  const rest = pressed.parentElement;
+  const hidden = rest.querySelector("input[type=hidden]");
+  hidden.value = names.join(" ");
+  announce(hidden);
+  const text = count === 1 ? words.restOne : words.rest;
+  const said = rest.querySelector("[data-rest-said]");
+  said.textContent = names.length || code_words ? fill(text, { count, words: code_words }) : "";
+  const undo = rest.querySelector("[data-rest-undo]");
+  undo.hidden = !names.length;
+  if (names.length) undo.focus();
+}
+
+export function start() {
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.matches("input[type=text], textarea")) atFocus.set(target, target.value);
+  });
+  document.addEventListener("input", (event) => {
+    const item = itemOf(event.target);
+    if (item && !event.isComposing && controls(item).includes(event.target)) {
+      if (isGroup(item) || event.target.tagName === "SELECT") answered(item);
+      else typedInto(item, event.target);
+    }
+  });
+  document.addEventListener("change", ({ target }) => {
+    const item = itemOf(target);
+    if (item && target === absence(item)) coded(item);
+  });
+  document.addEventListener("click", (event) => {
+    const pressed = event.target.closest?.("[data-rest], [data-rest-undo]");
+    if (!pressed) return;
+    event.preventDefault();
+    if (pressed.hasAttribute("data-rest")) fillRest(pressed);
+    else undoRest(pressed);
+  });
+}
+
+export function prepare(item) {
+  const select = absence(item);
+  if (!select) return;
+  select.tabIndex = -1; // its keys are typed into the box: .nd .uk .na .rf .as
+  select.title = words.noAnswer;
+  showCode(item);
+}

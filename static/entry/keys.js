@@ -1,0 +1,92 @@
+// A whole visit without the mouse: Enter, digits, codes, clearing and saving by key.
+import { absence, announce, answers, button, controls, focus, isGroup, isShown, itemOf, itemsIn,
+  label, put, words } from "./items.js";
+import { code, typedCode } from "./absence.js";
+
+let pressed = ""; // the beginning of an absence code, pressed on a group
+
+/** Move on to the item after this one, or to what saves the form. */
+export function next(item) {
+  if (document.querySelector("dialog[open]")) return;
+  const form = item.closest("form");
+  const all = itemsIn(form).filter(isShown);
+  const after = all[all.indexOf(item) + 1];
+  if (after) focus(after);
+  else (form.querySelector("button[value=complete]") ?? form.querySelector(".actions button"))?.focus();
+}
+
+/** Show "Clear answer" beside a group of radios once it is answered. */
+export function showClear(item) {
+  const answered = controls(item)[0]?.type === "radio" && answers(item).length > 0;
+  const there = item.querySelector(".clear");
+  if (!answered) there?.remove();
+  else if (!there) {
+    const clear = button("×", "clear", () => {
+      put(item, []);
+      focus(item);
+    });
+    clear.title = words.clear;
+    clear.setAttribute("aria-label", `${words.clear}: ${label(item)}`);
+    clear.tabIndex = -1; // its key is Delete
+    item.querySelector(".control").append(clear);
+  }
+}
+
+function save(event, target) {
+  const form = target.closest("form:has(.item[data-name])") ?? document.querySelector("form[data-visit]");
+  if (!form) return;
+  event.preventDefault();
+  const asked = new CustomEvent("saphena:save", { bubbles: true, cancelable: true });
+  if (form.dispatchEvent(asked)) form.querySelector("button[name=action][value=draft]")?.click();
+}
+
+function onGroup(event, item) {
+  const { key } = event;
+  if (key === "." && absence(item)) pressed = ".";
+  else if (pressed) {
+    pressed += key;
+    const value = typedCode(pressed);
+    if (value) {
+      code(item, value);
+      next(item);
+    }
+    if (value || pressed.length > 2) pressed = "";
+  } else if (/^\d$/.test(key)) {
+    const chosen = controls(item).find((one) => one.dataset.key === key);
+    if (!chosen) return;
+    chosen.checked = chosen.type === "radio" || !chosen.checked;
+    announce(chosen);
+    if (chosen.type === "radio") next(item);
+    else chosen.focus();
+  } else if ((key === "Delete" || key === "Backspace") && answers(item).length) put(item, []);
+  else return;
+  event.preventDefault();
+}
+
+function down(event) {
+  const { target, key } = event;
+  if (event.isComposing || event.keyCode === 229 || !target.closest) return; // an IME has the key
+  const command = event.ctrlKey || event.metaKey || event.altKey;
+  if (command && key.toLowerCase() === "s") return save(event, target);
+  if (command) return;
+  const item = itemOf(target);
+  if (key === "Enter" && target.matches("input, select")) {
+    const form = target.closest("form:has(.item[data-name])");
+    if (!form || target.type === "submit") return;
+    event.preventDefault();
+    if (item) next(item);
+    return;
+  }
+  if (item && isGroup(item) && controls(item).includes(target)) onGroup(event, item);
+}
+
+export function start() {
+  document.addEventListener("keydown", down);
+  document.addEventListener("focusin", () => (pressed = ""));
+  document.addEventListener("change", ({ target }) => {
+    const item = itemOf(target);
+    if (item) showClear(item);
+  });
+}
+
+export const prepare = showClear;
