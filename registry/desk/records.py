@@ -1,0 +1,90 @@
+"""All that is known of one participant, in a constant number of queries."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from registry.crfs.models import Ceap
+from registry.imaging.models import Xray
+from registry.imaging.rules import final_grade
+from registry.participants.models import Consent, Participant
+from registry.participants.rules import STOPS_COLLECTION
+from registry.ulcers.models import Ulcer
+from registry.visits.models import Visit
+
+from . import leg_facts
+from .timeline import Fact, Timeline, lay_out, period
+
+
+class Records:
+    """A participant's records as the participant's page shows them, each list in time's order."""
+
+    def __init__(self, participant: Participant, today: date) -> None:
+        self.participant, self.today = participant, today
+
+    @cached_property
+    def visits(self) -> list[Any]:
+        visits = Visit.objects.filter(participant=self.participant).with_status(self.today)
+        return list(visits)
+
+    @cached_property
+    def ceaps(self) -> list[Ceap]:
+        ceaps = Ceap.objects.filter(entry__participant=self.participant, done_on__isnull=False)
+        return list(ceaps.select_related("entry").order_by("done_on", "pk"))
+
+    @cached_property
+    def xrays(self) -> list[Xray]:
+        xrays = Xray.objects.filter(entry__participant=self.participant, acquired_on__isnull=False)
+        xrays = xrays.select_related("entry").prefetch_related("readings")
+        return list(xrays.order_by("acquired_on", "pk"))
+
+    @cached_property
+    def ulcers(self) -> list[Ulcer]:
+        return list(Ulcer.objects.filter(participant=self.participant).with_assessments())
+
+    @cached_property
+    def consents(self) -> list[Consent]:
+        return list(self.participant.screening.consents.select_related("version"))
+
+    def grade(self, limb: str) -> dict[str, Any] | None:
+        """The leg's latest final grade in words, and the day of its film."""
+        for xray in reversed(self.xrays):
+            if xray.entry.limb == limb and (grade := final_grade(xray.readings.all())):
+                return {"words": leg_facts.grade_in_words(grade), "on": xray.acquired_on}
+        return None
+
+    @cached_property
+    def ended_on(self) -> date | None:
+        """The day after which nothing more is seen; None while participation goes on."""
+        days = [
+            one.withdrawn_on
+            for one in self.consents
+            if one.withdrawn_on and one.withdrawal_scope in STOPS_COLLECTION
+        ]
+        return min(days, default=None)
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """Every stored fact of the timeline."""
+        until = min(self.today, self.ended_on or self.today)
+        missed = leg_facts.missed_days(self.visits)
+        return [
+            *leg_facts.of_visits(self.visits),
+            *leg_facts.of_ceap(self.ceaps),
+            *leg_facts.of_ulcers(self.ulcers, missed, until),
+            *leg_facts.of_films(self.xrays),
+            *leg_facts.of_withdrawals(self.consents),
+        ]
+
+    def timeline(self, months: int | None = None) -> Timeline:
+        """The whole history, or its last ``months``."""
+        return lay_out(
+            self.facts,
+            period(self.facts, self.today, months),
+            self.today,
+            missed=leg_facts.missed_days(self.visits),
+            enrolled_on=self.participant.enrolled_on,
+            ended_on=self.ended_on,
+        )
