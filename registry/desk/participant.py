@@ -76,7 +76,7 @@ def _page(
         "participant": participant,
         "visits": records.visits,
         "next": next((one for one in records.visits if one.status in NEXT), None),
-        "queries": queries.filter(participant_no=participant.pk),
+        "queries": list(queries.filter(participant_no=participant.pk)),
         "legs": [
             {
                 "limb": limb,
@@ -91,6 +91,8 @@ def _page(
         "period": chosen if chosen in PERIODS else "all",
         "periods": [("all", _("All")), ("24", _("2 years")), ("6", _("6 months"))],
         "legend": legend(),
+        "repeated": records.repeated,
+        "logs": records.logs,
         "consents": records.consents,
         "may_enter": request.user.may(Permission.ENTER, participant.site_id),
         "may_see_identity": request.user.may(Permission.SEE_IDENTITY, participant.site_id),

@@ -6,13 +6,16 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Count
+
 from registry.crfs.models import Ceap
 from registry.imaging.models import Xray
 from registry.imaging.rules import final_grade
 from registry.participants.models import Consent, Participant
 from registry.participants.rules import STOPS_COLLECTION
 from registry.ulcers.models import Ulcer
-from registry.visits.models import Visit
+from registry.visits.crf import FORMS, FormKind, LogCrf
+from registry.visits.models import FormEntry, Visit
 
 from . import leg_facts
 from .timeline import Fact, Timeline, lay_out, period
@@ -47,6 +50,24 @@ class Records:
     @cached_property
     def consents(self) -> list[Consent]:
         return list(self.participant.screening.consents.select_related("version"))
+
+    @cached_property
+    def forms(self) -> dict[str, int]:
+        """Form → how many entries of it are finished."""
+        finished = FormEntry.objects.filter(
+            participant=self.participant, state__in=FormEntry.FINISHED
+        )
+        return dict(finished.values_list("form").annotate(Count("pk")).order_by())
+
+    @property
+    def repeated(self) -> list[FormKind]:
+        """The forms of visits that hold anything."""
+        return [kind for kind in FORMS.values() if kind.code in self.forms and not _log(kind)]
+
+    @property
+    def logs(self) -> list[tuple[FormKind, int]]:
+        """Every log with its number of rows."""
+        return [(kind, self.forms.get(kind.code, 0)) for kind in FORMS.values() if _log(kind)]
 
     def grade(self, limb: str) -> dict[str, Any] | None:
         """The leg's latest final grade in words, and the day of its film."""
@@ -88,3 +109,7 @@ class Records:
             enrolled_on=self.participant.enrolled_on,
             ended_on=self.ended_on,
         )
+
+
+def _log(kind: FormKind) -> bool:
+    return issubclass(kind.model, LogCrf)

@@ -148,7 +148,7 @@ def ulcer_course(
     stretches = []
     if onset.first < onset.last:
         stretches.append(Stretch(onset.first, onset.last - DAY, Manner.DOUBT))
-    signs = []
+    signs: list[Sign] = []
     seen_on, state, closed_on = onset.last, "open", None
     missed = sorted(missed)
     for day, now in looks:
