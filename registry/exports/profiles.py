@@ -69,13 +69,31 @@ class As:
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Merged:
+    """A choice of which ``codes`` leave as one, ``into``; the others leave as they are."""
+
+    codes: tuple[str, ...]
+    into: str
+    label: str
+
+    @property
+    def sql(self) -> str:
+        codes = ", ".join(f"'{code}'" for code in self.codes)
+        return f"CASE WHEN {{c}} IN ({codes}) THEN '{self.into}' ELSE {{c}} END"
+
+    def choices(self, entry: Entry) -> dict[str, str]:
+        kept = {code: word for code, word in entry.choices.items() if code not in self.codes}
+        return {**kept, self.into: gettext(self.label)}
+
+
 class Whole:
     """A grouped item that a profile lets leave as it is."""
 
 
 AS_IS: Final = Whole()
 OUT: Final = None
-Rule = As | Whole | None
+Rule = As | Merged | Whole | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,16 @@ class Profile:
             return
         if isinstance(rule, Whole):
             yield from _as_it_is(entry, column)
+        elif isinstance(rule, Merged):
+            yield Column(
+                entry.export_name,
+                entry.item.label,
+                Kind.CHOICE,
+                _written(rule.sql, column),
+                choices=rule.choices(entry),
+                form=entry.form,
+                item=entry.name,
+            )
         elif rule:
             yield Column(
                 name=f"{entry.form}_{rule.name or entry.name}",
@@ -224,6 +252,8 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
                 choices=entry.choices,
                 **about,
             )
+        case Kind.TEXT if item.pattern:
+            yield Column(name, label, Kind.TEXT, column, **about)
         case Kind.TEXT if item.companion_of:
             # The number as typed; whatever else got into the column is no number and stays here.
             number = _written("CASE WHEN {c} ~ '^-?[0-9]+([.][0-9]+)?$' THEN {c} END", column)
@@ -252,6 +282,43 @@ EXAMINER_KEY: Final = "encode(sha256(convert_to({site} || ':' || {c}, 'UTF8')), 
 _DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FROM {enrolled})
     + (extract(doy FROM {enrolled}) - 1) / 365.25
     - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
+
+_RARE = "lupus dermatomyositis panniculitis sarcoidosis kidney_transplant dialysis bone_disease"
+# One of the rare conditions stands for all of them: yes as soon as one is, no when all are.
+_ANY_RARE = f"({{c}} OR {' OR '.join(f't.{name}' for name in _RARE.split())})::int"
+
+MAJOR_EVENTS: Final = (
+    "amputation_toe",
+    "amputation_foot",
+    "amputation_below_knee",
+    "amputation_above_knee",
+    "pulmonary_embolism",
+    "death",
+)
+# What would tell one major event from another.
+_UNLESS_MAJOR = "CASE WHEN t.kind NOT IN ({}) THEN {{c}} END".format(
+    ", ".join(f"'{code}'" for code in MAJOR_EVENTS)
+)
+_MAJOR_LABEL = gettext_noop("major event")
+_SYSTEMIC = Merged(
+    ("metastatic", "calciphylaxis"), "systemic_type", gettext_noop("metastatic or calciphylaxis")
+)
+
+# The classes of the WHO, in kg/m².
+_BMI_CLASS = (
+    "CASE WHEN {c} < 18.5 THEN 'underweight' WHEN {c} < 25 THEN 'normal'"
+    " WHEN {c} < 30 THEN 'overweight' WHEN {c} < 35 THEN 'obese_1'"
+    " WHEN {c} < 40 THEN 'obese_2' WHEN {c} >= 40 THEN 'obese_3' END"
+)
+_BMI_CLASSES = {
+    "underweight": gettext_noop("underweight, under 18.5"),
+    "normal": gettext_noop("normal, 18.5 to under 25"),
+    "overweight": gettext_noop("overweight, 25 to under 30"),
+    "obese_1": gettext_noop("obesity class I, 30 to under 35"),
+    "obese_2": gettext_noop("obesity class II, 35 to under 40"),
+    "obese_3": gettext_noop("obesity class III, 40 or more"),
+}
+_BY_FIVE = "(round({c} / 5) * 5)::int"
 
 _BASE: Mapping[str, Rule] = {
     # The participant's, said once.
@@ -306,6 +373,33 @@ SAFE_HARBOR = Profile(
         "recruited_in": OUT,
         "control_reason": OUT,
         "leg_status": OUT,
+        "height_cm": OUT,
+        "weight_kg": OUT,
+        "bmi": As(
+            _BMI_CLASS,
+            Kind.CHOICE,
+            gettext_noop("Body mass index, class of the WHO"),
+            "bmi_class",
+            choices=_BMI_CLASSES,
+        ),
+        "history.systemic_sclerosis": As(
+            _ANY_RARE,
+            Kind.YES_NO,
+            gettext_noop("Rare systemic condition"),
+            "rare_systemic_condition",
+            choices=NO_YES,
+        ),
+        **{f"history.{name}": OUT for name in _RARE.split()},
+        "event.kind": Merged(MAJOR_EVENTS, "major_event", _MAJOR_LABEL),
+        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE),
+        "event.related_to_ulcer": As(
+            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES
+        ),
+        "event.cause_of_death": OUT,
+        "end.reason": Merged(("died",), "major_event", _MAJOR_LABEL),
+        "calcinosis.proposed": _SYSTEMIC,
+        "calcinosis.overridden_to": _SYSTEMIC,
+        "calcinosis.calcinosis_type": _SYSTEMIC,
         "examiner": OUT,
         "reader": OUT,
     },
@@ -339,6 +433,21 @@ LIMITED = Profile(
         "recruited_in": AS_IS,
         "control_reason": AS_IS,
         "leg_status": AS_IS,
+        "height_cm": As(
+            _BY_FIVE, Kind.NUMBER, gettext_noop("Height, to the nearest 5 cm"), unit="cm"
+        ),
+        "weight_kg": As(
+            _BY_FIVE, Kind.NUMBER, gettext_noop("Weight, to the nearest 5 kg"), unit="kg"
+        ),
+        "bmi": AS_IS,
+        "history.systemic_sclerosis": AS_IS,
+        **{f"history.{name}": AS_IS for name in _RARE.split()},
+        "event.kind": AS_IS,
+        "event.cause_of_death": AS_IS,
+        "end.reason": AS_IS,
+        "calcinosis.proposed": AS_IS,
+        "calcinosis.overridden_to": AS_IS,
+        "calcinosis.calcinosis_type": AS_IS,
         "examiner": As(
             _stand_in("examiner", EXAMINER_KEY),
             Kind.NUMBER,
