@@ -19,10 +19,10 @@ from .visit import visible_visit
 
 @dataclass(frozen=True)
 class Question:
-    """An item, and its options as (code, words)."""
+    """An item, and its options with their codes."""
 
     item: Item
-    options: list[tuple[str, str]]
+    options: list[str]
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def blank(request: UserRequest, pk: int) -> HttpResponse:
         "visit": visit,
         "participant": visit.participant,
         "papers": [_paper(visit, FORMS[one.form], one.sections) for one in visit.asked],
-        "absences": [(code, _(words)) for code, words in ABSENCE_CODES.items()],
+        "absences": [_(words) for words in ABSENCE_CODES.values()],
     }
     return render(request, "desk/blank.html", context)
 
 
 def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
     questions = [
-        Question(item, [(code, item.choice_label(code)) for code, _label in item.choices])
+        Question(item, [_option(code, item.choice_label(code)) for code, _label in item.choices])
         for item in kind.items(sections).values()
         if not item.derived and not item.companion_of
     ]
@@ -61,3 +61,9 @@ def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
         known = [occurrence for _limb, occurrence in kind.model.places(visit)]
         places = [*known, _("Ulcer: ______")]
     return Paper(kind, questions, places)
+
+
+def _option(code: str, label: str) -> str:
+    """The words of an option after its code, unless they say it themselves."""
+    says_it = label.startswith(code) or label == code.replace("_", " ")
+    return label if says_it else f"{code} {label}"

@@ -112,9 +112,9 @@ def _places(participant: Participant, kind: FormKind) -> Iterator[Place]:
         columns = []
         for entry in together:
             entry.visit.participant = participant
-            if entry.visit_id not in asked:
-                asked[entry.visit_id] = _asked(entry, kind)
-            columns.append(Measured(entry, records.get(entry.pk), asked[entry.visit_id]))
+            if entry.visit.pk not in asked:
+                asked[entry.visit.pk] = _asked(entry, kind)
+            columns.append(Measured(entry, records.get(entry.pk), asked[entry.visit.pk]))
         newest_first = [columns[-1], *columns[:-1]]
         rows = list(_rows(newest_first, items))
         groups = [rows[start : start + GROUP] for start in range(0, len(rows), GROUP)]

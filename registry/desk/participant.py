@@ -94,6 +94,8 @@ def _page(
         "repeated": records.repeated,
         "logs": records.logs,
         "consents": records.consents,
+        "contacts": records.contacts,
+        "ends": records.ends,
         "may_enter": request.user.may(Permission.ENTER, participant.site_id),
         "may_see_identity": request.user.may(Permission.SEE_IDENTITY, participant.site_id),
         "form": form or _visit_form(participant),

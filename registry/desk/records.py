@@ -8,14 +8,14 @@ from typing import Any
 
 from django.db.models import Count
 
-from registry.crfs.models import Ceap
+from registry.crfs.models import Ceap, Treatment
 from registry.imaging.models import Xray
 from registry.imaging.rules import final_grade
 from registry.participants.models import Consent, Participant
 from registry.participants.rules import STOPS_COLLECTION
-from registry.ulcers.models import Ulcer
+from registry.ulcers.models import PastUlcer, Ulcer
 from registry.visits.crf import FORMS, FormKind, LogCrf
-from registry.visits.models import FormEntry, Visit
+from registry.visits.models import Contact, End, Event, FormEntry, Visit
 
 from . import leg_facts
 from .timeline import Fact, Timeline, lay_out, period
@@ -84,7 +84,31 @@ class Records:
             for one in self.consents
             if one.withdrawn_on and one.withdrawal_scope in STOPS_COLLECTION
         ]
+        days += [one.ended_on for one in self.ends if one.ended_on]
+        days += [one.occurred_on for one in self._events if one.kind == "death" and one.occurred_on]
         return min(days, default=None)
+
+    @property
+    def _seen_on(self) -> date:
+        """The last day on which the participant came."""
+        days = [one.attended_on for one in self.visits if one.attended_on]
+        return max(days, default=self.participant.enrolled_on)
+
+    @cached_property
+    def _events(self) -> list[Event]:
+        return self._log(Event)
+
+    @cached_property
+    def ends(self) -> list[End]:
+        return self._log(End)
+
+    @cached_property
+    def contacts(self) -> list[Contact]:
+        """Attempts to reach the participant."""
+        return self._log(Contact)
+
+    def _log(self, model: Any) -> list[Any]:
+        return list(model.objects.filter(entry__participant=self.participant).order_by("pk"))
 
     @cached_property
     def facts(self) -> list[Fact]:
@@ -97,6 +121,10 @@ class Records:
             *leg_facts.of_ulcers(self.ulcers, missed, until),
             *leg_facts.of_films(self.xrays),
             *leg_facts.of_withdrawals(self.consents),
+            *leg_facts.of_past_ulcers(self._log(PastUlcer)),
+            *leg_facts.of_treatments(self._log(Treatment), self._seen_on, until),
+            *leg_facts.of_events(self._events),
+            *leg_facts.of_ends(self.ends),
         ]
 
     def timeline(self, months: int | None = None) -> Timeline:
