@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -64,6 +65,10 @@ def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
 
 
 def _option(code: str, label: str) -> str:
-    """The words of an option after its code, unless they say it themselves."""
-    says_it = label.startswith(code) or label == code.replace("_", " ")
+    """The words of an option after its code, unless they say it themselves.
+
+    A step of a score always stands before its words: of “2 to 6 cm” the 2 is none.
+    """
+    words = set(re.findall(r"\w+", label))
+    says_it = label == code or (not code.isdigit() and set(code.split("_")) <= words)
     return label if says_it else f"{code} {label}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def followed(clinic):
     with user_scope(ana):
         missed = Visit.objects.get(participant=participant, code="M06")
         actions.miss_visit(by=ana, visit=missed, because="travelling")
+    row = partial(build.row, ana, participant)
+    row("treatment", kind="compression_stocking", limb="both", started_on="2024-06", ongoing=True)
+    row("treatment", kind="anticoagulant_warfarin", started_on=str(enrolled.year), ongoing=True)
+    ablation = (enrolled + timedelta(days=200)).isoformat()
+    row("treatment", kind="venous_ablation", limb="right", started_on=ablation, ongoing=False)
+    for day in (150, 152, 330):
+        row("event", kind="cellulitis", limb="left", occurred_on=enrolled + timedelta(days=day))
+    row("end", reason="moved", ended_on=enrolled + timedelta(days=700))
     return participant
 
 
