@@ -13,14 +13,17 @@ from registry.core.dates import show_date
 from registry.core.dictionary import date
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm
-from registry.crfs.models import Ceap
-from registry.imaging.models import Reading
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
-from registry.ulcers.models import Ulcer
 from registry.visits.actions import add_unscheduled_visit
-from registry.visits.models import LIMBS, Visit
+from registry.visits.models import LIMBS
+from registry.visits.rules import Status
 
+from .leg_facts import legend
+from .records import Records
+
+NEXT = (Status.OVERDUE, Status.DUE, Status.PLANNED)
+PERIODS = {"24": 24, "6": 6}  # months
 VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
 
 
@@ -66,43 +69,34 @@ def _page(
     request: UserRequest, participant: Participant, form: ItemsForm | None = None, status: int = 200
 ) -> HttpResponse:
     today = participant.site.today
-    visits = Visit.objects.filter(participant=participant).with_status(today)
     queries = DataQuery.objects.for_user(request.user).unanswered()
-    queries = queries.filter(participant_no=participant.pk)
-    ulcers = Ulcer.objects.filter(participant=participant).prefetch_related(
-        "assessments__entry__visit"
-    )
-    ceaps = (
-        Ceap.objects.filter(entry__participant=participant)
-        .select_related("entry__visit")
-        .order_by("entry__limb", "-done_on", "-pk")
-    )
-    latest: dict[str, Ceap] = {}
-    for ceap in ceaps:
-        latest.setdefault(ceap.entry.limb, ceap)
-    readings = (
-        Reading.objects.filter(xray__entry__participant=participant)
-        .select_related("xray__entry__visit")
-        .order_by("xray__acquired_on", "pk")
-    )
-    grades = {reading.xray.entry.limb: reading for reading in readings}
-    may_enter = request.user.may(Permission.ENTER, participant.site_id)
+    records = Records(participant, today)
+    chosen = request.GET.get("period", "")
     context = {
         "participant": participant,
-        "visits": visits,
-        "queries": queries,
+        "visits": records.visits,
+        "next": next((one for one in records.visits if one.status in NEXT), None),
+        "queries": list(queries.filter(participant_no=participant.pk)),
         "legs": [
             {
                 "limb": limb,
                 "name": name,
-                "ceap": latest.get(limb),
-                "grade": grades.get(limb),
-                "ulcers": [(ulcer, ulcer.course()) for ulcer in ulcers if ulcer.limb == limb],
+                "ceap": next((one for one in records.ceaps[::-1] if one.entry.limb == limb), None),
+                "grade": records.grade(limb),
+                "ulcers": [(one, one.course()) for one in records.ulcers if one.limb == limb],
             }
             for limb, name in LIMBS
         ],
-        "consents": participant.screening.consents.select_related("version"),
-        "may_enter": may_enter,
+        "timeline": records.timeline(PERIODS.get(chosen)),
+        "period": chosen if chosen in PERIODS else "all",
+        "periods": [("all", _("All")), ("24", _("2 years")), ("6", _("6 months"))],
+        "legend": legend(),
+        "repeated": records.repeated,
+        "logs": records.logs,
+        "consents": records.consents,
+        "contacts": records.contacts,
+        "ends": records.ends,
+        "may_enter": request.user.may(Permission.ENTER, participant.site_id),
         "may_see_identity": request.user.may(Permission.SEE_IDENTITY, participant.site_id),
         "form": form or _visit_form(participant),
         "today": show_date(today),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import health, home, participant, query, reading, saving, visit
+from . import blank, health, home, over_time, participant, query, reading, saving, visit
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,7 +10,13 @@ urlpatterns = [
     path("visits/", home.worklist, name="worklist"),
     path("participants/<str:study_number>/", participant.participant, name="participant"),
     path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),
+    path(
+        "participants/<str:study_number>/over-time/<str:form>/",
+        over_time.over_time,
+        name="over_time",
+    ),
     path("visits/<int:pk>/", visit.visit, name="visit"),
+    path("visits/<int:pk>/blank/", blank.blank, name="blank_visit"),
     path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
     path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
     path("visits/<int:pk>/forms/<str:form>/", saving.visit_form, name="visit_form"),

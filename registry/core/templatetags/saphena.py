@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from registry.core.dates import show_date, show_partial_date
 from registry.core.forms import show_value
@@ -44,6 +45,18 @@ def in_words(record: Any, name: str) -> str:
 def state(code: str) -> dict[str, Any]:
     """A state as icon, word and colour."""
     return {"state": show_state(code)}
+
+
+@register.filter
+def state_word(code: str) -> str:
+    """A state's word alone."""
+    return show_state(code).word
+
+
+@register.simple_tag
+def printed_by(user: Any) -> str:
+    """Who has the page before him, and since when: for paper."""
+    return _("printed by %(who)s, %(when)s") % {"who": user.name, "when": moment(timezone.now())}
 
 
 @register.filter
