@@ -1,12 +1,18 @@
 from django.urls import path
 
-from . import health, home, participant, query, saving, visit
+from . import health, home, matrix, participant, query, saving, visit, worklist
+from .work import GROUPS
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("health/", health.health, name="health"),
     path("queries/<int:pk>/", query.query, name="query"),
-    path("visits/", home.worklist, name="worklist"),
+    *(
+        path(f"work/{group.code}/", worklist.worklist, {"group": group}, name=group.list_name)
+        for group in GROUPS
+        if not group.listed_at
+    ),
+    path("visits/", matrix.matrix, name="matrix"),
     path("participants/<str:study_number>/", participant.participant, name="participant"),
     path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),
     path("visits/<int:pk>/", visit.visit, name="visit"),
