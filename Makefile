@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 
-.PHONY: help demo test test-slow check format codebook clean
+.PHONY: help demo test test-slow check bench format codebook clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +39,9 @@ check: .venv ## format, lint, types, layers, Django's checks, and whether what i
 	@$(MANAGE) makemigrations --check --dry-run
 	@echo "Codebook"
 	@$(MANAGE) codebook --check
+
+bench: .venv ## pages among 100,000 participants against 1,000 (some minutes); results in docs/benchmarks.md
+	@$(PYTHON) -m benchmarks.pages
 
 format: .venv ## mend format and simple lint
 	@$(PYTHON) -m ruff format .

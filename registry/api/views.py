@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from django.db.models import Case, DateField, Prefetch, QuerySet, Value, When
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import generics
@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import URLField
 from rest_framework.views import APIView
 
-from registry.access.models import Site
+from registry.access.days import SiteDays
 from registry.access.roles import Permission
 from registry.imaging.models import Reading
 from registry.participants.models import Participant
@@ -99,9 +99,7 @@ class OneParticipant(One):
 def visits(user: Any) -> QuerySet[Any]:
     """Visits with the status that each has on its own site's day."""
     visible = Visit.objects.visible_to(user).select_related("participant__site")
-    days = [When(site=site.pk, then=Value(site.today)) for site in Site.objects.all()]
-    today: Any = Case(*days, output_field=DateField())
-    return visible.with_status(today)
+    return visible.with_status(SiteDays(user.sites_with(Permission.VIEW)).after())
 
 
 class Visits(List):

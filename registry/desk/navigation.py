@@ -14,7 +14,7 @@ from registry.access.roles import Permission
 PLACES: list[tuple[str, str, set[Permission]]] = [
     ("home", _("Today"), {Permission.VIEW}),
     ("participants", _("Participants"), {Permission.VIEW}),
-    ("worklist", _("Visits"), {Permission.VIEW}),
+    ("matrix", _("Visits"), {Permission.VIEW}),
     ("queries", _("Queries"), {Permission.VIEW}),
     ("recalls", _("Recall"), {Permission.VIEW}),
     ("readings", _("Films"), {Permission.READ_FILMS}),
@@ -37,4 +37,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     ]
     sites = [m.site.name for m in user.memberships.select_related("site") if m.site]
     central = [str(m) for m in user.memberships.all() if not m.site_id]
-    return {"navigation": places, "user_sites": ", ".join([*sites, *central])}
+    return {
+        "navigation": places,
+        "user_sites": ", ".join([*sites, *central]),
+        "may_search": user.may(Permission.VIEW),
+    }

@@ -1,13 +1,31 @@
 from django.urls import path
 
-from . import blank, health, home, over_time, participant, query, reading, saving, visit
+from . import (
+    blank,
+    health,
+    home,
+    matrix,
+    over_time,
+    participant,
+    query,
+    reading,
+    saving,
+    visit,
+    worklist,
+)
+from .work import GROUPS
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("health/", health.health, name="health"),
     path("queries/<int:pk>/", query.query, name="query"),
     path("read/", reading.read, name="read"),
-    path("visits/", home.worklist, name="worklist"),
+    *(
+        path(f"work/{group.code}/", worklist.worklist, {"group": group}, name=group.list_name)
+        for group in GROUPS
+        if not group.listed_at
+    ),
+    path("visits/", matrix.matrix, name="matrix"),
     path("participants/<str:study_number>/", participant.participant, name="participant"),
     path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),
     path(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
+from registry.access.days import Day
 from registry.access.models import SiteRecord, SiteRecords, User
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
@@ -28,10 +28,11 @@ LIMBS = (("right", _("Right")), ("left", _("Left")))
 class Visits(SiteRecords):
     """Visits with the status they have on a site's day."""
 
-    def with_status(self, today: date) -> Visits:
+    def with_status(self, today: Day) -> Visits:
         """Annotate ``status``: the same rule as :func:`.rules.status`, in SQL.
 
-        A property test holds the two equal.
+        ``today`` is a site's day, or each site's own (:class:`access.days.SiteDays`). A property
+        test holds rule and annotation equal.
         """
         stopped = Participant.objects.with_consent().filter(
             pk=OuterRef("participant"), collection_stopped=True
@@ -65,17 +66,15 @@ class Visits(SiteRecords):
         )
         return self.filter(attended_on__isnull=True, missed_because="").exclude(Exists(stopped))
 
-    def overdue(self, today: date) -> Visits:
+    def overdue(self, today: Day) -> Visits:
         return self.outstanding().filter(closes_on__lt=today)
 
-    def due(self, today: date) -> Visits:
+    def due(self, today: Day) -> Visits:
         return self.outstanding().filter(opens_on__lte=today, closes_on__gte=today)
 
-    def coming(self, today: date, days: int) -> Visits:
-        """Visits whose window opens within the next ``days``."""
-        return self.outstanding().filter(
-            opens_on__gt=today, opens_on__lte=today + timedelta(days=days)
-        )
+    def coming(self, today: Day, until: Day) -> Visits:
+        """Visits whose window opens after ``today`` and by ``until``."""
+        return self.outstanding().filter(opens_on__gt=today, opens_on__lte=until)
 
 
 @declared("visit", "Visit")
