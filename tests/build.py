@@ -15,6 +15,7 @@ from registry.participants import actions as participants
 from registry.participants.models import Consent, ConsentVersion, Participant, Screening
 from registry.participants.vault import Person
 from registry.visits import actions as visits
+from registry.visits import attesting
 from registry.visits.crf import Crf
 from registry.visits.models import Visit
 
@@ -155,3 +156,21 @@ def form(
             absent=absent or {},
             revision=entry.revision,
         )
+
+
+def completed(by: User, participant: Participant, code: str = "BL") -> Visit:
+    """An attended visit with every form complete."""
+    visit = attended(by, participant, code)
+    with user_scope(by):
+        places = list(visit.entries.values_list("form", "limb", "occurrence"))
+    for place in places:
+        form(by, visit, *place)
+    return visit
+
+
+def signed(by: User, participant: Participant, code: str = "BL") -> Visit:
+    """A complete visit, signed by ``by``."""
+    visit = completed(by, participant, code)
+    with user_scope(by):
+        attesting.sign_visit(by=by, visit=visit, meaning="reviewed")
+    return visit
