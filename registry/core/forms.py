@@ -218,6 +218,11 @@ class ItemsForm(forms.Form):
         self.confirmed: dict[str, str] = {}
         self.findings: list[Finding] = []
 
+    def disable(self) -> None:
+        """Show the answers for reading only."""
+        for shown in self.fields.values():
+            shown.disabled = True
+
     def _stored(self, record: Any) -> dict[str, Any]:
         """Initial values of the controls from a stored record."""
         shown: dict[str, Any] = {}

@@ -24,6 +24,7 @@ class Column:
     entry: FormEntry
     form: ItemsForm
     record: Crf | None
+    may_verify: bool = False
 
     @property
     def derived(self) -> Iterator[tuple[str, str]]:
@@ -66,7 +67,6 @@ class Section:
     def _column(self, entry: FormEntry, user: User, data: Any, last: dict[int, Crf]) -> Column:
         site = self.visit.participant.site
         clock = Clock(site.today, self.visit.attended_on, site.date_order)
-        prefix = "-".join(part for part in (self.kind.code, entry.limb, entry.occurrence) if part)
         record = self.records.get(entry.pk)
         draft = data is None and entry.draft is not None
         proposals = {"examiner": user.name, "ceap_version": "2020"}
@@ -84,8 +84,10 @@ class Section:
             last_on=previous.done_on if previous else None,
             recorded=self.kind.model.recorded(self.visit, entry.limb),
             initial={name: value for name, value in proposals.items() if name in self.items},
-            prefix=prefix,
+            prefix=prefix_of(entry),
         )
+        if entry.locked:
+            form.disable()
         return Column(entry, form, record)
 
     @cached_property
@@ -128,6 +130,11 @@ class Section:
     def revisions(self) -> Iterator[tuple[str, int]]:
         for column in self.columns:
             yield f"revision-{column.entry.pk}", column.entry.revision
+
+
+def prefix_of(entry: FormEntry) -> str:
+    """What the names of an entry's controls begin with: form, leg and occurrence."""
+    return "-".join(part for part in (entry.form, entry.limb, entry.occurrence) if part)
 
 
 def sections_of(visit: Visit) -> list[Section]:

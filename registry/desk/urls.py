@@ -1,16 +1,24 @@
 from django.urls import path
 
-from . import health, home, participant, query, saving, visit
+from . import health, home, notes, participant, query, saving, signing, visit
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("health/", health.health, name="health"),
-    path("queries/<int:pk>/", query.query, name="query"),
+    path("queries/", query.queries, name="queries"),
+    path("queries/<int:pk>/", query.thread, name="query_thread"),
+    path("queries/<int:pk>/go/", query.query, name="query"),
+    path("queries/<int:pk>/<str:act>/", query.act, name="act_on_query"),
+    path("queries/ask/<str:label>/<int:key>/<str:item>/", query.ask, name="ask"),
+    path("forms/<int:pk>/verify/", notes.verify_form, name="verify_form"),
     path("visits/", home.worklist, name="worklist"),
     path("participants/<str:study_number>/", participant.participant, name="participant"),
     path("participants/<str:study_number>/visits/", participant.add_visit, name="add_visit"),
     path("visits/<int:pk>/", visit.visit, name="visit"),
     path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
     path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
+    path("visits/<int:pk>/sign/", signing.sign, name="sign_visit"),
+    path("visits/<int:pk>/lock/", signing.lock, name="lock_visit"),
+    path("visits/<int:pk>/unlock/", signing.unlock, name="unlock_visit"),
     path("visits/<int:pk>/forms/<str:form>/", saving.visit_form, name="visit_form"),
 ]
