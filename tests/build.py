@@ -16,8 +16,8 @@ from registry.participants.models import Consent, ConsentVersion, Participant, S
 from registry.participants.vault import Person
 from registry.visits import actions as visits
 from registry.visits import attesting
-from registry.visits.crf import Crf
-from registry.visits.models import Visit
+from registry.visits.crf import FORMS, Crf
+from registry.visits.models import FormEntry, Visit
 
 _numbers = count(1)
 
@@ -159,12 +159,15 @@ def form(
 
 
 def completed(by: User, participant: Participant, code: str = "BL") -> Visit:
-    """An attended visit with every form complete."""
+    """An attended visit with every form complete; its rows are written without their checks."""
     visit = attended(by, participant, code)
     with user_scope(by):
-        places = list(visit.entries.values_list("form", "limb", "occurrence"))
-    for place in places:
-        form(by, visit, *place)
+        for entry in visit.entries.all():
+            days = {"sampled_on": "laboratory", "acquired_on": "xray"}
+            on = {name: visit.attended_on for name, form in days.items() if form == entry.form}
+            model = FORMS[entry.form].model
+            model(entry=entry, done_on=visit.attended_on, **on, **FILLED[entry.form]).save()
+        visit.entries.update(state=FormEntry.State.COMPLETE)
     return visit
 
 
