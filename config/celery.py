@@ -14,6 +14,11 @@ app.autodiscover_tasks()
 # One place for what runs when; times are UTC.
 app.conf.beat_schedule = {
     "plan and send recalls": {"task": "registry.recall.tasks.tick", "schedule": crontab()},
+    # Each night; the later hours take up what a worker that died left unfinished.
+    "check everything again": {
+        "task": "registry.visits.tasks.recheck_everything",
+        "schedule": crontab(minute="0", hour="2-5"),
+    },
     "fail builds whose worker died": {
         "task": "registry.exports.tasks.sweep_builds",
         "schedule": crontab(),

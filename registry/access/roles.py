@@ -12,10 +12,11 @@ class Permission(StrEnum):
     VIEW = auto()  # read clinical records, without identities
     ENTER = auto()  # screen, enrol, fill forms, upload films
     SEE_IDENTITY = auto()  # open the identity vault of one's site
-    SIGN = auto()  # sign and withdraw what was signed; lock
+    SIGN = auto()  # sign complete visits, lock signed ones
     READ_FILMS = auto()  # grade films, blinded
     RAISE_QUERY = auto()  # open data queries by hand
-    MANAGE_DATA = auto()  # close queries, unlock records, learn of possible duplicates
+    VERIFY = auto()  # compare items with their source
+    MANAGE_DATA = auto()  # accept findings, lock and unlock, learn of possible duplicates
     REQUEST_DATASET = auto()  # describe a project, download what was approved
     APPROVE_DATASET = auto()  # approve or return a request
     MANAGE_USERS = auto()  # users, sites and roles; no clinical data
@@ -42,7 +43,7 @@ POLICY: dict[Role, frozenset[Permission]] = {
     R.VIEWER: frozenset({P.VIEW}),
     # central
     R.READER: frozenset({P.READ_FILMS}),
-    R.MONITOR: frozenset({P.VIEW, P.RAISE_QUERY}),
+    R.MONITOR: frozenset({P.VIEW, P.RAISE_QUERY, P.VERIFY}),
     R.DATA_MANAGER: frozenset({P.VIEW, P.RAISE_QUERY, P.MANAGE_DATA}),
     R.STEWARD: frozenset({P.APPROVE_DATASET}),
     R.RESEARCHER: frozenset({P.REQUEST_DATASET}),

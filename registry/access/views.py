@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from django_htmx.middleware import HtmxDetails
 
 from registry.core.errors import RefusedError
 
@@ -37,6 +38,7 @@ class UserRequest(HttpRequest):
     """A request as views behind :func:`needs` get it: of somebody signed in."""
 
     user: User
+    htmx: HtmxDetails
 
 
 Record = TypeVar("Record", bound=SiteRecord)

@@ -10,7 +10,7 @@ from psycopg import sql
 from registry.access.models import Membership, Site, User
 from registry.access.walls import policies, site_records
 
-from .models import Change, Look
+from .models import Change
 
 # Recorded although they are no site's records: who may do what, and where.
 RECORDED: dict[type[models.Model], tuple[str, ...]] = {
@@ -65,10 +65,11 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(REFUSE_CHANGE)
     yield sql.SQL("REVOKE ALL ON FUNCTION registry_record_change() FROM PUBLIC")
     yield from _append_only(Change)
-    yield from _append_only(Look)
     yield from policies(Change, command="SELECT")
     for record in site_records():
-        if record is not Look:
+        if record.append_only:  # each row is its own history
+            yield from _append_only(record)
+        else:
             yield _record(record, record.unrecorded)
     for model, unrecorded in RECORDED.items():
         yield _record(model, unrecorded)

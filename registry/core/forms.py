@@ -360,6 +360,11 @@ class ItemsForm(forms.Form):
                 data.setlist(self.add_prefix(name), texts)
         self.data = data
 
+    def disable(self) -> None:
+        """Show the answers for reading only."""
+        for shown in self.fields.values():
+            shown.disabled = True
+
     def _stored(self, record: Any) -> dict[str, Any]:
         """Initial values of the controls from a stored record."""
         shown: dict[str, Any] = {}

@@ -22,6 +22,7 @@ STATES = {
     "complete": ("circle-check", _("Complete")),
     "verified": ("badge-check", _("Verified")),
     "query": ("message-circle-question-mark", _("Needs an answer")),
+    "signed": ("signature", _("Signed")),
     "locked": ("lock", _("Locked")),
     # data queries
     "new": ("message-circle-question-mark", _("New")),

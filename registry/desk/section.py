@@ -28,6 +28,7 @@ class Column:
     record: Crf | None
     carried: tuple[tuple[str, str, Carried], ...] = ()  # label, value, where it is from
     files: tuple[tuple[FileItem, int], ...] = ()  # and how many there are
+    may_verify: bool = False
 
     @property
     def derived(self) -> Iterator[tuple[str, str]]:
@@ -70,7 +71,6 @@ class Section:
     def _column(self, entry: FormEntry, user: User, data: Any, last: dict[int, Crf]) -> Column:
         site = self.visit.participant.site
         clock = Clock(site.today, self.visit.attended_on, site.date_order)
-        prefix = "-".join(part for part in (self.kind.code, entry.limb, entry.occurrence) if part)
         record = self.records.get(entry.pk)
         draft = data is None and entry.draft is not None
         proposals = {"examiner": user.name, "ceap_version": "2020"}
@@ -90,8 +90,10 @@ class Section:
             initial=self._units(previous)
             | {name: value for name, value in proposals.items() if name in self.items},
             copies=entry.limb == "left" and self.has_legs,
-            prefix=prefix,
+            prefix=prefix_of(entry),
         )
+        if entry.locked:
+            form.disable()
         carried = self.kind.model.carried(self.visit, entry.limb)
         every = self.kind.items()
         return Column(
@@ -193,6 +195,11 @@ class Section:
     def revisions(self) -> Iterator[tuple[str, int]]:
         for column in self.columns:
             yield f"revision-{column.entry.pk}", column.entry.revision
+
+
+def prefix_of(entry: FormEntry) -> str:
+    """What the names of an entry's controls begin with: form, leg and occurrence."""
+    return "-".join(part for part in (entry.form, entry.limb, entry.occurrence) if part)
 
 
 def sections_of(visit: Visit) -> list[Section]:

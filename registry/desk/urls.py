@@ -5,11 +5,13 @@ from . import (
     health,
     home,
     matrix,
+    notes,
     over_time,
     participant,
     query,
     reading,
     saving,
+    signing,
     visit,
     worklist,
 )
@@ -18,7 +20,12 @@ from .work import GROUPS
 urlpatterns = [
     path("", home.home, name="home"),
     path("health/", health.health, name="health"),
-    path("queries/<int:pk>/", query.query, name="query"),
+    path("queries/", query.queries, name="queries"),
+    path("queries/<int:pk>/", query.thread, name="query_thread"),
+    path("queries/<int:pk>/go/", query.query, name="query"),
+    path("queries/<int:pk>/<str:act>/", query.act, name="act_on_query"),
+    path("queries/ask/<str:label>/<int:key>/<str:item>/", query.ask, name="ask"),
+    path("forms/<int:pk>/verify/", notes.verify_form, name="verify_form"),
     path("read/", reading.read, name="read"),
     *(
         path(f"work/{group.code}/", worklist.worklist, {"group": group}, name=group.list_name)
@@ -37,5 +44,8 @@ urlpatterns = [
     path("visits/<int:pk>/blank/", blank.blank, name="blank_visit"),
     path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
     path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
+    path("visits/<int:pk>/sign/", signing.sign, name="sign_visit"),
+    path("visits/<int:pk>/lock/", signing.lock, name="lock_visit"),
+    path("visits/<int:pk>/unlock/", signing.unlock, name="unlock_visit"),
     path("visits/<int:pk>/forms/<str:form>/", saving.visit_form, name="visit_form"),
 ]

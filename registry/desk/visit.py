@@ -18,6 +18,7 @@ from registry.quality.models import DataQuery
 from registry.visits import actions
 from registry.visits.models import Visit
 
+from . import notes, signing
 from .section import Section, last_records, sections_of
 
 VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
@@ -100,6 +101,7 @@ def show_visit(
     }
     queries = DataQuery.objects.for_user(request.user).unanswered()
     queries = queries.filter(participant_no=visit.participant_id)
+    shown = notes.attach(request.user, sections)
     problem_form = date_form or missed_form
     context = {
         "visit": visit,
@@ -110,8 +112,9 @@ def show_visit(
         "queries": [
             (query, keys[query.label, query.key])
             for query in queries
-            if (query.label, query.key) in keys
+            if (query.label, query.key) in keys and query.pk not in shown
         ],
+        "signing": signing.block(request.user, visit) if sections else None,
         "date_form": date_form or _date_form(visit),
         "missed_form": missed_form or _missed_form(visit),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),

@@ -1,14 +1,19 @@
-"""Checks that higher rooms register, run over one participant after each save and nightly."""
+"""Checks that higher rooms register, run over participants after each save and nightly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+Place = tuple[str, int, str, str]  # label, key, item, rule
 
 
 @dataclass(frozen=True)
 class Located:
-    """A finding and the record it is about; ``rule`` and place together are its identity."""
+    """A finding and the record it is about; ``rule`` and place together are its identity.
+
+    ``settled`` is one that whoever entered the value confirmed as right: counted, never asked.
+    """
 
     label: str
     key: int
@@ -16,16 +21,34 @@ class Located:
     rule: str
     message: str
     audience: str = "site"
+    settled: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.label, self.key, self.item, self.rule
 
 
 Check = Callable[[int], Iterable[Located]]
 Upkeep = Callable[[int], None]
-_checks: list[Check] = []
+ManyCheck = Callable[[Sequence[int]], Iterable[tuple[int, Located]]]
+_checks: list[ManyCheck] = []
 _upkeeps: list[Upkeep] = []
 
 
 def register(check: Check) -> Check:
     """Register ``check`` (participant id → findings). Used as a decorator by higher rooms."""
+
+    def each(participants: Sequence[int]) -> Iterator[tuple[int, Located]]:
+        for participant_no in participants:
+            for found in check(participant_no):
+                yield participant_no, found
+
+    _checks.append(each)
+    return check
+
+
+def register_many(check: ManyCheck) -> ManyCheck:
+    """Register a check that reads many participants at once: ids → (id, finding) pairs."""
     _checks.append(check)
     return check
 
@@ -44,10 +67,13 @@ def keep_up(participant_no: int) -> None:
         upkeep(participant_no)
 
 
-def findings_of(participant_no: int) -> dict[tuple[str, int, str, str], Located]:
-    """What every registered check finds about one participant, by place and rule."""
+def findings_of(participants: Sequence[int]) -> dict[Place, tuple[int, Located]]:
+    """What every registered check finds about the participants, by place: (participant, finding).
+
+    A place belongs to one record and so to one participant.
+    """
     return {
-        (found.label, found.key, found.item, found.rule): found
+        found.place: (participant_no, found)
         for check in _checks
-        for found in check(participant_no)
+        for participant_no, found in check(participants)
     }

@@ -3,5 +3,5 @@ from django.urls import path
 from . import views
 
 urlpatterns = [
-    path("queries/", views.queries, name="queries"),
+    path("queries/rules/", views.rules, name="rules"),
 ]

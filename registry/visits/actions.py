@@ -24,6 +24,7 @@ from .crf import FORMS, Crf
 from .models import FormEntry, Visit
 from .rules import window
 from .schedule import CURRENT
+from .verified import finished_state
 
 
 class VisitError(RefusedError):
@@ -192,7 +193,7 @@ def save_form(
             raise VisitError(finding.message, finding.item)
     with with_reason(reason):
         record.save()
-    entry.state = FormEntry.State.COMPLETE
+    entry.state = finished_state(entry, record)
     entry.draft = entry.draft_by = entry.draft_at = None
     entry.revision += 1
     entry.save(update_fields=["state", "draft", "draft_by", "draft_at", "revision"])
@@ -217,21 +218,3 @@ def _claim(entry: FormEntry, revision: int) -> FormEntry:
     if entry.revision != revision:
         raise StaleError(entry)
     return entry
-
-
-@transaction.atomic
-def lock_visit(*, by: User, visit: Visit) -> None:
-    """Lock every form of a complete visit: the database then refuses writes to its rows."""
-    entries = visit.entries.select_for_update()
-    if not entries or any(entry.state not in FormEntry.FINISHED for entry in entries):
-        raise VisitError(_("Only a visit with every form complete can be locked."))
-    visit.entries.update(locked_at=timezone.now(), locked_by=by)
-
-
-@transaction.atomic
-def unlock_visit(*, by: User, visit: Visit, reason: str) -> None:
-    """Open a locked visit again, with a reason for the history."""
-    if not reason.strip():
-        raise VisitError(_("Say why the visit is unlocked."))
-    with with_reason(reason.strip()):
-        visit.entries.update(locked_at=None, locked_by=None)

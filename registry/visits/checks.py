@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from registry.core.findings import Finding, judge
+from registry.core.findings import Finding, Level, judge
 from registry.participants.models import Participant
 from registry.quality import checks as quality
 from registry.quality.checks import Located
@@ -52,19 +52,35 @@ def located(record: Crf, finding: Finding) -> Located:
     return Located(record._meta.label_lower, record.pk, finding.item, finding.rule, finding.message)
 
 
-@quality.register
-def stored_forms(participant_no: int) -> Iterator[Located]:
-    """Unusual values nobody confirmed, missing items, and each form's cross-checks."""
+@quality.register_many
+def stored_forms(participants: Sequence[int]) -> Iterator[tuple[int, Located]]:
+    """Unusual values, missing items, and each form's cross-checks.
+
+    An unusual value that was confirmed is yielded as settled: counted, not asked about.
+    """
     for kind in FORMS.values():
-        records = kind.model.objects.filter(entry__participant=participant_no)
-        for record in records.select_related("entry__visit", "entry__participant__site"):
+        records = kind.model.objects.filter(entry__participant__in=participants)
+        for record in records.select_related(
+            "entry__visit__participant", "entry__participant__site"
+        ):
             visit = record.entry.visit
             asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
             items = kind.items(asked.sections if asked else ())
             values = {name: getattr(record, name) for name in kind.items()}
-            found = judge(items, values, record.absent, record.confirmed)
+            found = judge(items, values, record.absent)
             for finding in [*found, *record.impossible_days(), *record.cross_checks()]:
-                yield located(record, finding)
+                confirmed = record.confirmed.get(finding.item) == str(values.get(finding.item))
+                yield (
+                    record.entry.participant_id,
+                    Located(
+                        record._meta.label_lower,
+                        record.pk,
+                        finding.item,
+                        finding.rule,
+                        finding.message,
+                        settled=finding.level == Level.UNUSUAL and confirmed,
+                    ),
+                )
 
 
 @quality.register

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.access.days import Day
 from registry.access.models import SiteRecord, SiteRecords, User
+from registry.access.roles import Permission
+from registry.audit.models import Signature
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
@@ -39,13 +41,22 @@ class Visits(SiteRecords):
         )
         forms = Count("entries", distinct=True)
         complete = Count("entries", filter=Q(entries__state__in=FormEntry.FINISHED), distinct=True)
+        signed = Count("entries", filter=FormEntry.signed("entries__"), distinct=True)
         locked = Count("entries", filter=Q(entries__locked_at__isnull=False), distinct=True)
-        return self.annotate(forms=forms, forms_complete=complete, forms_locked=locked).annotate(
+        return self.annotate(
+            forms=forms, forms_complete=complete, forms_signed=signed, forms_locked=locked
+        ).annotate(
             status=Case(
                 When(
                     attended_on__isnull=False,
                     then=Case(
                         When(forms__gt=0, forms_locked=F("forms"), then=Value(Status.LOCKED)),
+                        When(
+                            forms__gt=0,
+                            forms_complete=F("forms"),
+                            forms_signed=F("forms"),
+                            then=Value(Status.SIGNED),
+                        ),
                         When(forms__gt=0, forms_complete=F("forms"), then=Value(Status.COMPLETE)),
                         default=Value(Status.ATTENDED),
                     ),
@@ -57,6 +68,15 @@ class Visits(SiteRecords):
                 default=Value(Status.OVERDUE),
                 output_field=models.CharField(),
             )
+        )
+
+    def waiting_for_signature(self, user: Any) -> Visits:
+        """Complete visits, not or not wholly signed, at the sites where ``user`` may sign."""
+        entries = FormEntry.objects.filter(visit=OuterRef("pk"))
+        return self.visible_to(user, Permission.SIGN).filter(
+            ~Exists(entries.exclude(state__in=FormEntry.FINISHED)),
+            Exists(entries.exclude(FormEntry.signed()).filter(locked_at__isnull=True)),
+            attended_on__isnull=False,
         )
 
     def outstanding(self) -> Visits:
@@ -167,6 +187,11 @@ class FormEntry(SiteRecord):
     )
     draft_at = kept(models.DateTimeField(null=True), "withhold")
     revision = kept(models.PositiveIntegerField(default=0), "withhold")
+    signature = kept(
+        models.ForeignKey(Signature, models.PROTECT, null=True, related_name="entries"),
+        "withhold",
+        "Last signature",
+    )
     locked_at = kept(models.DateTimeField(null=True), "withhold")
     locked_by = kept(
         models.ForeignKey(User, models.PROTECT, null=True, related_name="+"), "withhold"
@@ -190,6 +215,16 @@ class FormEntry(SiteRecord):
                 name="entry_with_draft",
             )
         ]
+
+    @staticmethod
+    def signed(prefix: str = "") -> Q:
+        """Entries whose last signature stands; ``prefix`` leads to them from another table."""
+        return Q(
+            **{
+                f"{prefix}signature__isnull": False,
+                f"{prefix}signature__voiding__isnull": True,
+            }
+        )
 
     @property
     def locked(self) -> bool:

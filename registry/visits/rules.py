@@ -15,6 +15,7 @@ class Status(StrEnum):
     OVERDUE = "overdue"  # window closed, not attended
     ATTENDED = "attended"
     COMPLETE = "complete"  # every form complete
+    SIGNED = "signed"  # every form covered by a signature that stands
     LOCKED = "locked"
     MISSED = "missed"
     CANCELLED = "cancelled"  # collection stopped before it was attended
@@ -48,6 +49,7 @@ class Facts:
     collection_stopped: bool = False
     forms: int = 0
     forms_complete: int = 0
+    forms_signed: int = 0
     forms_locked: int = 0
 
 
@@ -57,7 +59,7 @@ def status(visit: Facts, today: date) -> Status:
         if visit.forms and visit.forms_locked == visit.forms:
             return Status.LOCKED
         if visit.forms and visit.forms_complete == visit.forms:
-            return Status.COMPLETE
+            return Status.SIGNED if visit.forms_signed == visit.forms else Status.COMPLETE
         return Status.ATTENDED
     if visit.missed_because:
         return Status.MISSED

@@ -6,8 +6,9 @@ from django.core.checks import run_checks
 from django.db import connections, models, transaction
 
 from registry.access.models import SiteRecord
-from registry.audit.models import Change, Look
+from registry.audit.models import Change, Look, Signature, Voiding
 from registry.core.dictionary import Kind, kept
+from registry.quality.models import QueryMessage
 from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
 
@@ -19,7 +20,7 @@ EXEMPT = {
     "access.apitoken": "belongs to a user and is read before there is a scope",
     "audit.change": "has a policy of its own: read by site, written by nobody",
 }
-APPEND_ONLY = (Change, Look)
+APPEND_ONLY = (Change, Look, Signature, Voiding, QueryMessage)
 
 
 def registry_models():

@@ -13,7 +13,8 @@ from registry.access.scope import user_scope, with_reason
 from registry.audit.models import Change, Look
 from registry.crfs.models import Ceap
 from registry.participants.models import Identity, Participant
-from registry.visits.actions import lock_visit, save_draft
+from registry.visits.actions import save_draft
+from registry.visits.attesting import lock_visit
 from registry.visits.models import FormEntry, Visit
 
 from .. import build, people
@@ -178,16 +179,6 @@ def superuser():
 # -- locks -------------------------------------------------------------------------------------
 
 
-def complete_visit(by):
-    """A visit with every form complete, as its lock asks."""
-    visit = build.attended(by, build.participant(by))
-    with user_scope(by):
-        places = [(entry.form, entry.limb, entry.occurrence) for entry in visit.entries.all()]
-    for place in places:
-        build.form(by, visit, *place)
-    return visit
-
-
 @pytest.mark.parametrize(
     "write",
     [
@@ -199,10 +190,9 @@ def complete_visit(by):
     ids=["update", "delete", "insert", "move"],
 )
 def test_a_locked_form_refuses_every_write(cast, write):
-    visit = complete_visit(cast.ana)
+    visit = build.signed(cast.ana, build.participant(cast.ana))
     with user_scope(cast.ana):
         right, left = visit.entries.filter(form="ceap").order_by("-limb")
-        Ceap.objects.filter(entry=left).delete()
         lock_visit(by=cast.ana, visit=visit)
         with pytest.raises(DatabaseError, match="locked"), transaction.atomic():
             write(right, left)
@@ -227,9 +217,10 @@ def in_thread(step):
 
 def test_a_lock_waits_for_a_write_under_way(committed):
     cast = people.make_cast()
-    visit = complete_visit(cast.ana)
+    visit = build.signed(cast.ana, build.participant(cast.ana))
     with user_scope(cast.ana):
-        Ceap.objects.filter(entry__visit=visit, entry__limb="right").update(clinical="C5")
+        # Not a signed value, or there would be no signature left to lock.
+        Ceap.objects.filter(entry__visit=visit, entry__limb="right").update(confirmed={"x": "1"})
 
         def lock():
             with user_scope(cast.ana):
@@ -242,7 +233,7 @@ def test_a_lock_waits_for_a_write_under_way(committed):
     assert errors == []
     with user_scope(cast.ana):
         locked = Change.objects.filter(label="visits.formentry", changes__has_key="locked_at")
-        written = Change.objects.filter(label="crfs.ceap", changes__has_key="clinical")
+        written = Change.objects.filter(label="crfs.ceap", changes__has_key="confirmed")
         assert locked.count() == visit.entries.count()
         assert written.latest("id").transaction_at < locked.earliest("id").at
         with pytest.raises(DatabaseError, match="locked"), transaction.atomic():
@@ -251,7 +242,7 @@ def test_a_lock_waits_for_a_write_under_way(committed):
 
 def test_a_write_waits_for_a_lock_under_way_and_is_refused(committed):
     cast = people.make_cast()
-    visit = complete_visit(cast.ana)
+    visit = build.signed(cast.ana, build.participant(cast.ana))
     with user_scope(cast.ana):
         lock_visit(by=cast.ana, visit=visit)
 

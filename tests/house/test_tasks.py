@@ -12,6 +12,12 @@ RUN_TWICE = {
     "registry.recall.tasks.send_delivery": (
         "recall/test_actions.py::test_a_tick_run_twice_sends_one_mail"
     ),
+    "registry.visits.tasks.recheck_everything": (
+        "quality/test_recheck.py::test_the_night_finds_what_came_by_sql_and_does_nothing_twice"
+    ),
+    "registry.visits.tasks.recheck_site": (
+        "quality/test_recheck.py::test_the_night_finds_what_came_by_sql_and_does_nothing_twice"
+    ),
     "registry.exports.tasks.build_dataset": (
         "exports/test_build.py::test_building_twice_changes_nothing"
     ),

@@ -87,6 +87,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
     xray = build.form(cast.ana, visit, "xray", "right")
     # Unusual and not confirmed: a query opens.
     build.form(cast.ana, visit, "laboratory", calcium_total=Decimal("4.5"))
+    entry = xray.entry_id
     film = films.film(cast.ana, xray, checked=False)
     unread = films.study(cast.ana, visit, "left")
     films.film(cast.ana, unread)
@@ -143,6 +144,11 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "visits.pk": visit.pk,
         "visit_id": visit.pk,
         "queries.pk": query.pk,
+        "queries.act": "answer",
+        "queries.label": xray._meta.label_lower,
+        "queries.key": xray.pk,
+        "queries.item": "performed",
+        "forms.pk": entry,
         "screenings.pk": screening.pk,
         "ulcers.pk": ulcer.pk,
         "films.pk": film.pk,

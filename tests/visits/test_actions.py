@@ -10,7 +10,7 @@ from registry.audit.models import Change
 from registry.crfs.models import Vcss
 from registry.participants.actions import ParticipantError, withdraw_consent
 from registry.quality.models import DataQuery
-from registry.visits import actions
+from registry.visits import actions, attesting
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
@@ -158,27 +158,21 @@ def test_a_confirmed_value_is_not_asked_about(cast, subject):
 
 
 def test_a_locked_visit_refuses_action_and_raw_write(cast, subject):
-    visit = build.attended(cast.ana, subject)
-    with user_scope(cast.ana), pytest.raises(actions.VisitError):
-        actions.lock_visit(by=cast.hiro, visit=visit)  # not complete yet
-    for entry in list_entries(cast.ana, visit):
-        build.form(cast.ana, visit, entry.form, entry.limb)
+    visit = build.completed(cast.ana, subject)
     with user_scope(cast.hiro):
-        actions.lock_visit(by=cast.hiro, visit=visit)
+        with pytest.raises(actions.VisitError, match="signed"):
+            attesting.lock_visit(by=cast.hiro, visit=visit)
+        attesting.sign_visit(by=cast.hiro, visit=visit, meaning="reviewed")
+        attesting.lock_visit(by=cast.hiro, visit=visit)
         with pytest.raises(DatabaseError, match="locked"), transaction.atomic():
             Vcss.objects.filter(entry__visit=visit).update(pain=3)
     with pytest.raises(actions.VisitError):
         build.form(cast.ana, visit, "vcss", "right")
     with user_scope(cast.hiro):
         with pytest.raises(actions.VisitError):
-            actions.unlock_visit(by=cast.hiro, visit=visit, reason=" ")
-        actions.unlock_visit(by=cast.hiro, visit=visit, reason="wrong leg")
+            attesting.unlock_visit(by=cast.hiro, visit=visit, reason=" ")
+        attesting.unlock_visit(by=cast.hiro, visit=visit, reason="wrong leg")
         assert Vcss.objects.filter(entry__visit=visit).update(pain=3) == 2
-
-
-def list_entries(by, visit):
-    with user_scope(by):
-        return list(visit.entries.all())
 
 
 def test_unscheduled_visits_are_numbered(cast, subject):

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.access.scope import user_scope
+from registry.audit.models import Signature, Voiding
 from registry.visits.models import FormEntry, Visit
 from registry.visits.rules import Facts, Status, status, window
 from registry.visits.schedule import CURRENT
@@ -47,6 +48,26 @@ OPENS, CLOSES = date(2026, 3, 1), date(2026, 3, 31)
             },
             Status.LOCKED,
         ),
+        (
+            date(2026, 4, 1),
+            {
+                "attended_on": date(2026, 3, 5),
+                "forms": 2,
+                "forms_complete": 2,
+                "forms_signed": 2,
+            },
+            Status.SIGNED,
+        ),
+        (
+            date(2026, 4, 1),
+            {
+                "attended_on": date(2026, 3, 5),
+                "forms": 3,
+                "forms_complete": 3,
+                "forms_signed": 2,
+            },
+            Status.COMPLETE,
+        ),
     ],
 )
 def test_status(today, facts, expected):
@@ -81,6 +102,20 @@ def test_controls_come_three_times_without_ulcers_and_scores():
     assert of_cvi - asked == {"ulcers", "vcss", "villalta"}
 
 
+def signature(cast):
+    return Signature.objects.create(
+        site=cast.tokyo,
+        label="visits.visit",
+        key=0,
+        by=cast.ana,
+        name="Ana Sato",
+        meaning="reviewed",
+        covers={},
+        codebook_version="1",
+        fingerprint="0",
+    )
+
+
 @settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
@@ -89,6 +124,9 @@ def test_the_sql_status_is_the_rule(cast, data):
     """The annotation and the pure rule agree on any facts."""
     if not hasattr(cast, "subject"):
         cast.subject = build.participant(cast.ana)
+        with user_scope(cast.ana):
+            cast.signatures = [signature(cast), signature(cast)]
+            Voiding.objects.create(signature=cast.signatures[1], by=cast.ana)
     with user_scope(cast.ana):
         visit = Visit.objects.get(participant=cast.subject, code="BL")
         today = visit.opens_on + timedelta(days=data.draw(st.integers(-3, 20)))
@@ -97,6 +135,8 @@ def test_the_sql_status_is_the_rule(cast, data):
         entries = list(visit.entries.order_by("pk"))
         finished = data.draw(st.sampled_from([0, 1, len(entries)]))
         locked = data.draw(st.sampled_from([0, len(entries)]))
+        signed = data.draw(st.sampled_from([0, 1, len(entries)]))
+        void = data.draw(st.booleans())
         Visit.objects.filter(pk=visit.pk).update(
             attended_on=visit.opens_on if attended else None, missed_because=missed
         )
@@ -104,6 +144,7 @@ def test_the_sql_status_is_the_rule(cast, data):
             FormEntry.objects.filter(pk=entry.pk).update(
                 state="complete" if number < finished else "empty",
                 locked_at="2026-01-01T00:00Z" if number < locked else None,
+                signature=cast.signatures[void] if number < signed else None,
             )
         facts = Facts(
             visit.opens_on,
@@ -112,6 +153,7 @@ def test_the_sql_status_is_the_rule(cast, data):
             missed,
             forms=len(entries),
             forms_complete=finished,
+            forms_signed=0 if void else signed,
             forms_locked=locked,
         )
         found = Visit.objects.filter(pk=visit.pk).with_status(today).get()

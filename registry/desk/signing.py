@@ -1,0 +1,180 @@
+"""Signatures and the lock of a visit: what is signed, by whom, since when it is void."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.core import ratelimit
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from registry.access.roles import Permission
+from registry.access.views import UserRequest, fetch, needs
+from registry.audit.models import Signature
+from registry.core.dictionary import items_of
+from registry.core.errors import RefusedError
+from registry.quality.models import DataQuery
+from registry.visits import attesting
+from registry.visits.crf import FORMS
+from registry.visits.models import LIMBS, FormEntry, Visit
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signature as the pages show it.
+
+    ``changed`` names what voided it; ``differs`` says that the values no longer have the
+    fingerprint signed although nothing recorded a change.
+    """
+
+    signature: Signature
+    forms: list[str]
+    changed: str = ""
+    differs: bool = False
+
+
+def signatures_of(visit: Visit) -> list[Signed]:
+    """The visit's signatures, newest first; the one that stands is compared with the values."""
+    found = (
+        Signature.objects.filter(label=visit._meta.label_lower, key=visit.pk)
+        .select_related("voiding__by")
+        .order_by("-pk")
+    )
+    return [_signed(signature) for signature in found]
+
+
+def _signed(signature: Signature) -> Signed:
+    forms = list(dict.fromkeys(FORMS[one["form"]].label for one in signature.covers.values()))
+    if not signature.stands:
+        return Signed(signature, forms, changed=_changed(signature))
+    records = attesting.records_of(
+        FormEntry.objects.filter(pk__in=[int(entry) for entry in signature.covers])
+    )
+    now = attesting.signed_fingerprint(signature.covers, records)
+    return Signed(signature, forms, differs=now != signature.fingerprint)
+
+
+def _changed(signature: Signature) -> str:
+    """The form, the leg and the items whose change voided the signature."""
+    voiding = signature.voiding
+    place: Mapping[str, Any] = signature.covers.get(str(voiding.entry), {})
+    if not place:
+        return _("a signed value")
+    items = items_of(FORMS[place["form"]].model)
+    names = [items[name].label if name in items else name for name in voiding.items]
+    leg = place["occurrence"] or dict(LIMBS).get(place["limb"], "")
+    where = " ".join(str(part) for part in (FORMS[place["form"]].label, leg) if part)
+    return f"{where}: {', '.join(dict.fromkeys(names))}"
+
+
+def not_covered(entries: Iterable[FormEntry]) -> Iterator[str]:
+    """The forms that no standing signature covers."""
+    for entry in entries:
+        if entry.signature is None or not entry.signature.stands:
+            yield " ".join(str(part) for part in (FORMS[entry.form].label, entry.place) if part)
+
+
+def block(user: Any, visit: Visit) -> dict[str, Any]:
+    """What the visit's page says about signing and locking."""
+    entries = list(visit.entries.select_related("signature__voiding", "locked_by").order_by("pk"))
+    locked = [entry for entry in entries if entry.locked]
+    finished = entries and all(
+        entry.state in FormEntry.FINISHED and entry.draft is None for entry in entries
+    )
+    uncovered = list(dict.fromkeys(not_covered(entries)))
+    may_lock = user.may(Permission.SIGN, visit.site_id) or user.may(
+        Permission.MANAGE_DATA, visit.site_id
+    )
+    return {
+        "signatures": signatures_of(visit),
+        "not_covered": uncovered,
+        "locked": locked[0] if locked else None,
+        "may_sign": bool(finished and uncovered and not locked)
+        and user.may(Permission.SIGN, visit.site_id),
+        "may_lock": bool(entries and not uncovered and not locked) and may_lock,
+        "may_unlock": bool(locked) and user.may(Permission.MANAGE_DATA, visit.site_id),
+        "finished": bool(finished),
+    }
+
+
+@needs(Permission.SIGN)
+def sign(request: UserRequest, pk: int) -> HttpResponse:
+    """Sign a complete visit: the meaning, and the password again."""
+    visit = _visit(request, pk, Permission.SIGN)
+    meaning, problems = request.POST.get("meaning", ""), []
+    if request.method == "POST":
+        try:
+            if problem := _not_who_they_say(request):
+                problems = [("id_password", problem)]
+            else:
+                attesting.sign_visit(by=request.user, visit=visit, meaning=meaning)
+                messages.success(request, _("%(visit)s is signed.") % {"visit": visit.label})
+                return redirect("visit", pk)
+        except RefusedError as refused:
+            problems = [("id_meaning" if refused.item == "meaning" else "", str(refused))]
+    open_queries = DataQuery.objects.visible_to(request.user).unanswered()
+    context = {
+        "visit": visit,
+        "participant": visit.participant,
+        "signing": block(request.user, visit),
+        "meanings": Signature.Meaning.choices,
+        "meaning": meaning,
+        "problems": problems,
+        "queries": open_queries.filter(participant_no=visit.participant_id).count(),
+    }
+    return render(request, "desk/sign.html", context, status=422 if problems else 200)
+
+
+def _not_who_they_say(request: UserRequest) -> str:
+    """Why the password typed proves nothing, or nothing; tries are limited as at the log-in."""
+    if not ratelimit.consume(request, action="reauthenticate", user=request.user):
+        return _("Too many tries. Wait a minute, then try again.")
+    if not request.user.check_password(request.POST.get("password", "")):
+        return _("This is not your password. Nothing was signed.")
+    return ""
+
+
+@needs(Permission.SIGN, Permission.MANAGE_DATA)
+@require_POST
+def lock(request: UserRequest, pk: int) -> HttpResponse:
+    """Lock a signed visit."""
+    wanted = Permission.SIGN if request.user.may(Permission.SIGN) else Permission.MANAGE_DATA
+    visit = _visit(request, pk, wanted)
+    try:
+        attesting.lock_visit(by=request.user, visit=visit)
+        messages.success(request, _("%(visit)s is locked.") % {"visit": visit.label})
+    except RefusedError as refused:
+        messages.error(request, str(refused))
+    return redirect("visit", pk)
+
+
+@needs(Permission.MANAGE_DATA)
+def unlock(request: UserRequest, pk: int) -> HttpResponse:
+    """Unlock a visit, with a reason."""
+    visit = _visit(request, pk, Permission.MANAGE_DATA)
+    reason, problems = request.POST.get("reason", ""), []
+    if request.method == "POST":
+        try:
+            attesting.unlock_visit(by=request.user, visit=visit, reason=reason)
+            messages.success(request, _("%(visit)s is open again.") % {"visit": visit.label})
+            return redirect("visit", pk)
+        except RefusedError as refused:
+            problems = [("id_reason" if refused.item else "", str(refused))]
+    context = {
+        "visit": visit,
+        "participant": visit.participant,
+        "reason": reason,
+        "problems": problems,
+    }
+    return render(request, "desk/unlock.html", context, status=422 if problems else 200)
+
+
+def _visit(request: UserRequest, pk: int, permission: Permission) -> Visit:
+    visits = Visit.objects.select_related("participant__site")
+    found: Visit = fetch(request, visits, permission, pk=pk)
+    return found

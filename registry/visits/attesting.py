@@ -1,0 +1,207 @@
+"""What people vouch for: items verified against their source, visits signed, visits locked.
+
+Whatever is vouched for falls away visibly when it changes: a trigger sees to it at once
+(``walls.py``), and :func:`recheck_attested` finds nightly what slipped past every trigger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from registry.access.models import User
+from registry.access.scope import with_reason
+from registry.audit.models import Signature, Voiding
+from registry.audit.rules import fingerprint
+from registry.core import codebook
+from registry.core.dictionary import items_of
+from registry.quality.models import Verification
+
+from .actions import VisitError
+from .crf import FORMS, Crf
+from .models import FormEntry, Visit
+from .verified import answered, asked_items, finished_state, item_fingerprint, stored
+
+# -- verifying -----------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def verify(*, by: User, entry: FormEntry, items: Collection[str] = ()) -> None:
+    """Record that ``by`` compared ``items`` of a complete form with their source.
+
+    Without ``items``, every answer of the form. Raises :class:`VisitError` when the form is not
+    complete or an item has no answer.
+    """
+    entry = (
+        FormEntry.objects.select_related("visit__participant")
+        .select_for_update(of=("self",))
+        .get(pk=entry.pk)
+    )
+    record = entry.record()
+    if record is None or entry.state not in FormEntry.FINISHED or entry.draft is not None:
+        raise VisitError(_("Only a complete form without a draft can be verified."))
+    answers = answered(record, asked_items(entry))
+    if not set(items) <= set(answers):
+        raise VisitError(_("There is no answer to verify."))
+    for name in items or answers:
+        Verification.objects.update_or_create(
+            label=record._meta.label_lower,
+            key=record.pk,
+            item=name,
+            defaults={
+                "site_id": entry.site_id,
+                "participant_no": entry.participant_id,
+                "fingerprint": item_fingerprint(record, name),
+                "by": by,
+                "at": timezone.now(),
+                "fallen_at": None,
+                "fallen_by": None,
+            },
+        )
+    entry.state = finished_state(entry, record)
+    entry.save(update_fields=["state"])
+
+
+# -- signing -------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
+    """Sign every form of a complete visit, as it stands now.
+
+    Who ``by`` is has been proved anew by a password before. Raises :class:`VisitError`.
+    """
+    if meaning not in Signature.Meaning.values:
+        raise VisitError(_("Say what your signature means."), "meaning")
+    # Savers hold the entry, and writers of a record take a share lock on it: none slips between.
+    entries = list(visit.entries.select_for_update().order_by("pk"))
+    if any(entry.locked for entry in entries):
+        raise VisitError(_("The visit is locked."))
+    if not entries or any(
+        entry.state not in FormEntry.FINISHED or entry.draft is not None for entry in entries
+    ):
+        raise VisitError(_("Only a visit with every form complete can be signed."))
+    records = records_of(entries)
+    covers = {
+        str(entry.pk): {
+            "form": entry.form,
+            "limb": entry.limb,
+            "occurrence": entry.occurrence,
+            "items": [
+                name for name, item in items_of(type(records[entry.pk])).items() if not item.derived
+            ],
+        }
+        for entry in entries
+    }
+    signature = Signature.objects.create(
+        site_id=visit.site_id,
+        label=visit._meta.label_lower,
+        key=visit.pk,
+        by=by,
+        name=by.name,
+        meaning=meaning,
+        covers=covers,
+        codebook_version=codebook.version(),
+        fingerprint=signed_fingerprint(covers, records),
+    )
+    visit.entries.update(signature=signature)
+    return signature
+
+
+def signed_fingerprint(covers: Mapping[str, Any], records: Mapping[int, Crf]) -> str:
+    """The fingerprint of what ``covers`` names (:class:`Signature`), as ``records`` hold it now.
+
+    ``records``: entry's key → its record; one that is gone changes the fingerprint.
+    """
+    return fingerprint(
+        {
+            entry: [
+                place["form"],
+                place["limb"],
+                place["occurrence"],
+                stored(record, place["items"]) if (record := records.get(int(entry))) else None,
+            ]
+            for entry, place in covers.items()
+        }
+    )
+
+
+def records_of(entries: Iterable[FormEntry]) -> dict[int, Crf]:
+    """Entry's key → its record; one query a form."""
+    by_form: dict[str, list[int]] = {}
+    for entry in entries:
+        by_form.setdefault(entry.form, []).append(entry.pk)
+    return {
+        record.entry_id: record
+        for form, keys in by_form.items()
+        for record in FORMS[form].model.objects.filter(entry__in=keys)
+    }
+
+
+# -- locking -------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def lock_visit(*, by: User, visit: Visit) -> None:
+    """Lock every form of a signed visit: the database then refuses writes to its rows."""
+    entries = visit.entries.select_for_update()
+    keys = [entry.pk for entry in entries]
+    if not keys or visit.entries.filter(FormEntry.signed()).count() != len(keys):
+        raise VisitError(_("Only a visit whose every form is signed can be locked."))
+    visit.entries.update(locked_at=timezone.now(), locked_by=by)
+
+
+@transaction.atomic
+def unlock_visit(*, by: User, visit: Visit, reason: str) -> None:
+    """Open a locked visit again, with a reason for the history."""
+    if not reason.strip():
+        raise VisitError(_("Say why the visit is unlocked."), "reason")
+    if not visit.entries.filter(locked_at__isnull=False).exists():
+        raise VisitError(_("The visit is not locked."))
+    with with_reason(reason.strip()):
+        visit.entries.update(locked_at=None, locked_by=None)
+
+
+# -- what slipped past every trigger ---------------------------------------------------------------
+
+
+@transaction.atomic
+def recheck_attested(*, by: User, participants: Sequence[int]) -> None:
+    """Compare what was verified and signed with what is stored now; what differs falls away."""
+    verified = Verification.objects.filter(participant_no__in=participants, fallen_at__isnull=True)
+    by_label: dict[str, list[Verification]] = {}
+    for one in verified:
+        by_label.setdefault(one.label, []).append(one)
+    for label, rows in by_label.items():
+        _fall(by, label, rows)
+    signed = FormEntry.objects.filter(FormEntry.signed(), participant__in=participants)
+    signatures = Signature.objects.filter(pk__in=signed.values("signature"))
+    for signature in signatures.filter(label=Visit._meta.label_lower):
+        keys = [int(entry) for entry in signature.covers]
+        records = records_of(FormEntry.objects.filter(pk__in=keys))
+        if signed_fingerprint(signature.covers, records) != signature.fingerprint:
+            Voiding.objects.bulk_create(
+                [Voiding(signature=signature, by=by)], ignore_conflicts=True
+            )
+
+
+def _fall(by: User, label: str, rows: list[Verification]) -> None:
+    model = next(kind.model for kind in FORMS.values() if kind.model._meta.label_lower == label)
+    records = model.objects.in_bulk([row.key for row in rows])
+    fallen = [
+        row
+        for row in rows
+        if row.key not in records or item_fingerprint(records[row.key], row.item) != row.fingerprint
+    ]
+    if fallen:
+        Verification.objects.filter(pk__in=[row.pk for row in fallen]).update(
+            fallen_at=timezone.now(), fallen_by=by
+        )
+        entries = {records[row.key].entry_id for row in fallen if row.key in records}
+        FormEntry.objects.filter(pk__in=entries, state=FormEntry.State.VERIFIED).update(
+            state=FormEntry.State.COMPLETE
+        )
