@@ -40,6 +40,7 @@ class Facts:
     closes_on: date
     attended: bool = False
     missed: bool = False
+    cancelled: bool = False
     stopped: bool = False
 
 
@@ -73,7 +74,7 @@ def occasions(visit: Facts) -> list[Occasion]:
 
 def occasion(visit: Facts, today: date) -> Occasion | None:
     """The occasion that holds on the site's ``today``, if any."""
-    if visit.attended or visit.missed or visit.stopped:
+    if visit.attended or visit.missed or visit.cancelled or visit.stopped:
         return None
     begun = [one for one in occasions(visit) if one.since <= today]
     return begun[-1] if begun else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
@@ -37,12 +38,32 @@ def plans_name_forms_that_exist(**kwargs: Any) -> list[CheckMessage]:
     return errors
 
 
+@register()
+def plans_only_add(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse a protocol version that takes away a visit, or a form of a visit."""
+    errors: list[CheckMessage] = []
+    for earlier, later in pairwise(PLANS.values()):
+        kept = {visit.code: {asked.form for asked in visit.forms} for visit in later.visits}
+        for visit in earlier.visits:
+            lost = {asked.form for asked in visit.forms} - kept.get(visit.code, set())
+            if lost or visit.code not in kept:
+                named = ", ".join(sorted(lost)) or visit.code
+                errors.append(
+                    Error(
+                        f"Plan {later.version} lacks {named} of visit {visit.code}:"
+                        f" a protocol version adds to plan {earlier.version}.",
+                        id="saphena.E004",
+                    )
+                )
+    return errors
+
+
 @quality.register
 def stored_forms(participant_no: int) -> Iterator[Located]:
     """Unusual values nobody confirmed, missing items, and each form's cross-checks."""
     for kind in FORMS.values():
         records = kind.model.objects.filter(entry__participant=participant_no)
-        for record in records.select_related("entry__visit", "entry__participant"):
+        for record in records.select_related("entry__visit__participant", "entry__participant"):
             visit = record.entry.visit
             asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
             items = kind.items(asked.sections if asked else ())

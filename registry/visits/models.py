@@ -13,10 +13,10 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
-from .crf import FORMS
+from .crf import FORMS, FormKind, LogCrf
 from .leg_check import LegCheck as LegCheck
-from .rules import Status
-from .schedule import CURRENT, PLANS, Asked, PlannedVisit
+from .rules import Status, Window, arm_followed, days_outside
+from .schedule import NOT_ASKED_OF, PLANS, Asked, PlannedVisit, current_version
 
 LIMBS = (("right", _("Right")), ("left", _("Left")))
 
@@ -46,7 +46,7 @@ class Visits(SiteRecords):
                     ),
                 ),
                 When(~Q(missed_because=""), then=Value(Status.MISSED)),
-                When(Exists(stopped), then=Value(Status.CANCELLED)),
+                When(Q(cancelled_on__isnull=False) | Exists(stopped), then=Value(Status.CANCELLED)),
                 When(opens_on__gt=today, then=Value(Status.PLANNED)),
                 When(closes_on__gte=today, then=Value(Status.DUE)),
                 default=Value(Status.OVERDUE),
@@ -55,11 +55,19 @@ class Visits(SiteRecords):
         )
 
     def outstanding(self) -> Visits:
-        """Visits neither attended nor missed of participants whose collection goes on."""
+        """Visits still to come of participants whose collection goes on."""
         stopped = Participant.objects.with_consent().filter(
             pk=OuterRef("participant"), collection_stopped=True
         )
-        return self.filter(attended_on__isnull=True, missed_because="").exclude(Exists(stopped))
+        return self.not_started().exclude(Exists(stopped))
+
+    def not_started(self) -> Visits:
+        """Visits neither attended nor missed nor cancelled."""
+        return self.filter(attended_on__isnull=True, missed_because="", cancelled_on__isnull=True)
+
+    def of_kind(self, stem: str) -> Visits:
+        """The numbered visits of one kind: ``UC``, ``HC``, ``UNS``."""
+        return self.filter(code__startswith=f"{stem}-")
 
     def overdue(self, today: date) -> Visits:
         return self.outstanding().filter(closes_on__lt=today)
@@ -76,13 +84,18 @@ class Visits(SiteRecords):
 
 @declared("visit", "Visit")
 class Visit(SiteRecord):
-    """One visit of a participant: target, window, and what came of it."""
+    """One visit of a participant: target, window, and what came of it.
+
+    Target, booked and attended day are three facts. ``missed_on`` is the day on which it was
+    recorded as missed, ``cancelled_on`` that on which nothing asked for it any more.
+    ``added_forms`` are the codes of forms that somebody asked for beyond the plan's.
+    """
 
     participant = kept(
         models.ForeignKey(Participant, models.PROTECT, related_name="visits"), "withhold"
     )
     code = kept(models.CharField(max_length=12), "release", "Visit")
-    plan_version = kept(models.CharField(max_length=10, default=CURRENT.version), "release")
+    plan_version = kept(models.CharField(max_length=10, default=current_version), "release")
     target_on = kept(models.DateField(), "date", "Target date")
     opens_on = kept(models.DateField(), "date", "Window opens")
     closes_on = kept(models.DateField(), "date", "Window closes")
@@ -90,8 +103,11 @@ class Visit(SiteRecord):
     missed_because = kept(
         models.CharField(max_length=200, blank=True), "withhold", "Missed because"
     )
-    booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold")
-    booked_place = kept(models.CharField(max_length=120, blank=True), "withhold")
+    missed_on = kept(models.DateField(null=True, blank=True), "withhold", "Missed on")
+    cancelled_on = kept(models.DateField(null=True, blank=True), "date", "Cancelled on")
+    booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold", "Booked for")
+    booked_place = kept(models.CharField(max_length=120, blank=True), "withhold", "Booked at")
+    added_forms = kept(models.JSONField(default=list, blank=True), "withhold", "Forms added")
 
     objects = Visits.as_manager()  # type: ignore[misc]
 
@@ -102,6 +118,11 @@ class Visit(SiteRecord):
             models.CheckConstraint(
                 condition=Q(attended_on__isnull=True) | Q(missed_because=""),
                 name="visit_attended_or_missed",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_on__isnull=True)
+                | Q(attended_on__isnull=True, missed_because=""),
+                name="visit_cancelled_only_unstarted",
             ),
         ]
         indexes = [
@@ -126,8 +147,43 @@ class Visit(SiteRecord):
 
     @property
     def asked(self) -> tuple[Asked, ...]:
-        """The forms asked at this visit, in the plan's order."""
-        return PLANS[self.plan_version].forms(self.code, self.participant.arm)
+        """The forms asked at this visit: the plan's in its order, then those added."""
+        planned = PLANS[self.plan_version].forms(self.code, self._arm)
+        codes = {asked.form for asked in planned}
+        return planned + tuple(Asked(code) for code in self.added_forms if code not in codes)
+
+    @property
+    def addable(self) -> list[FormKind]:
+        """The forms that may be asked beyond the plan's: any but logs, which have no visit."""
+        plan = PLANS[self.plan_version]
+        asked = {asked.form for asked in plan.forms(self.code, self._arm)}
+        left_out = asked.union(self.added_forms, NOT_ASKED_OF.get(self._arm, ()))
+        return [
+            kind
+            for code, kind in FORMS.items()
+            if code not in left_out and not issubclass(kind.model, LogCrf)
+        ]
+
+    @property
+    def _arm(self) -> str:
+        who = self.participant
+        return arm_followed(who.arm, who.full_plan_from, self.attended_on)
+
+    @property
+    def days_outside(self) -> int:
+        """Days between the window and the day attended: positive late, negative early."""
+        if self.attended_on is None:
+            return 0
+        return days_outside(self.window, self.attended_on)
+
+    @property
+    def window(self) -> Window:
+        return Window(self.target_on, self.opens_on, self.closes_on)
+
+    @property
+    def to_come(self) -> bool:
+        """Whether the visit was neither attended nor missed nor cancelled."""
+        return not (self.attended_on or self.missed_because or self.cancelled_on)
 
 
 class FormEntry(SiteRecord):
