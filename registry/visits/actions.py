@@ -100,14 +100,16 @@ def replan(*, by: User, participant: Participant) -> None:
     """Make the plan say what the records ask for; running it twice changes nothing.
 
     A control with venous disease follows the full plan. Visits that events ask for (ulcer
-    checks, healing confirmations) are planned, moved while nobody came, or cancelled.
+    checks, healing confirmations) are planned, moved while nobody came, or cancelled. Once no
+    visit of the calendar is to come, follow-up is over, and events ask for nothing.
     """
     # Whoever saves for this participant meanwhile waits here, and then sees what was planned.
     participant = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     if participant.arm == "control":
         _follow_full_plan(by, participant)
+    followed = Visit.objects.filter(participant=participant).by_calendar().not_started().exists()
     for stem, target_on in planning.wanted(participant).items():
-        _plan_by_event(by, participant, stem, target_on)
+        _plan_by_event(by, participant, stem, target_on if followed else None)
 
 
 def _follow_full_plan(by: User, participant: Participant) -> None:
@@ -302,8 +304,10 @@ def correct_attendance(*, by: User, visit: Visit, on: date, reason: str) -> None
     _refuse_locked(visit)
     _refuse_impossible_day(visit.participant, on)
     visit.attended_on = on
+    if visit.code.startswith("UNS-"):  # it has no other day than the one attended
+        visit.target_on = visit.opens_on = visit.closes_on = on
     with with_reason(reason.strip()):
-        visit.save(update_fields=["attended_on"])
+        visit.save(update_fields=["attended_on", "target_on", "opens_on", "closes_on"])
     refresh_onward(by=by, visit=visit, since=min(on, before))
     replan(by=by, participant=visit.participant)
     recheck(by=by, site_id=visit.site_id, participant_no=visit.participant_id)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.access.models import SiteRecord, SiteRecords, User
+from registry.core.dates import show_date
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
 from .crf import FORMS, FormKind, LogCrf
 from .leg_check import LegCheck as LegCheck
-from .rules import Status, Window, arm_followed, days_outside
+from .rules import Status, Window, arm_followed, outside
 from .schedule import NOT_ASKED_OF, PLANS, Asked, PlannedVisit, current_version
 
 LIMBS = (("right", _("Right")), ("left", _("Left")))
@@ -64,6 +66,10 @@ class Visits(SiteRecords):
     def not_started(self) -> Visits:
         """Visits neither attended nor missed nor cancelled."""
         return self.filter(attended_on__isnull=True, missed_because="", cancelled_on__isnull=True)
+
+    def by_calendar(self) -> Visits:
+        """The visits with a day of their own in the plan, which carry no number."""
+        return self.exclude(code__contains="-")
 
     def of_kind(self, stem: str) -> Visits:
         """The numbered visits of one kind: ``UC``, ``HC``, ``UNS``."""
@@ -170,11 +176,30 @@ class Visit(SiteRecord):
         return arm_followed(who.arm, who.full_plan_from, self.attended_on)
 
     @property
-    def days_outside(self) -> int:
-        """Days between the window and the day attended: positive late, negative early."""
-        if self.attended_on is None:
-            return 0
-        return days_outside(self.window, self.attended_on)
+    def attended_outside(self) -> str:
+        """How far from its window the visit was attended, in words; empty inside."""
+        return outside(self.window, self.attended_on) if self.attended_on else ""
+
+    @property
+    def booked_local(self) -> datetime | None:
+        """The time of the appointment on the site's clock."""
+        zone = self.participant.site.zone
+        return timezone.localtime(self.booked_at, zone) if self.booked_at else None
+
+    @property
+    def appointment(self) -> str:
+        """Day, time (with the site's zone named) and place of the appointment."""
+        booked = self.booked_local
+        if booked is None:
+            return ""
+        when = f"{show_date(booked.date())}, {booked:%H:%M} {booked.tzname()}"
+        return f"{when}, {self.booked_place}" if self.booked_place else when
+
+    @property
+    def booked_outside(self) -> str:
+        """How far from the window the appointment lies, in words; empty inside."""
+        booked = self.booked_local
+        return outside(self.window, booked.date()) if booked else ""
 
     @property
     def window(self) -> Window:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from django.utils.translation import ngettext
+
 from .schedule import Plan, PlannedVisit
 
 
@@ -44,9 +46,14 @@ def window_around(planned: PlannedVisit, target_on: date) -> Window:
     )
 
 
-def days_outside(days: Window, on: date) -> int:
-    """How many days ``on`` lies after the window (negative: before it); 0 inside."""
-    return max(0, (on - days.closes_on).days) + min(0, (on - days.opens_on).days)
+def outside(days: Window, on: date) -> str:
+    """How far ``on`` lies from the window, in words: “12 days late”; empty inside it."""
+    late, early = (on - days.closes_on).days, (days.opens_on - on).days
+    if late > 0:
+        return ngettext("%(days)s day late", "%(days)s days late", late) % {"days": late}
+    if early > 0:
+        return ngettext("%(days)s day early", "%(days)s days early", early) % {"days": early}
+    return ""
 
 
 # A control in whom venous disease of C3 or more appears follows the plan of this arm (forms.md).
