@@ -15,7 +15,10 @@ from registry.core.dates import show_date
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
+from .contact import Contact as Contact
 from .crf import FORMS, FormKind, LogCrf
+from .end import End as End
+from .event import Event as Event
 from .leg_check import LegCheck as LegCheck
 from .rules import Status, Window, arm_followed, outside
 from .schedule import NOT_ASKED_OF, PLANS, Asked, PlannedVisit, current_version

@@ -62,16 +62,35 @@ class Plan:
 NOT_ASKED_OF: Mapping[str, frozenset[str]] = {"control": frozenset({"ulcers", "vcss", "villalta"})}
 EVERY_ARM = ("cvi", "other_calcinosis", "control")
 
-FULL = (
+ONGOING_LOGS = Asked("log_review", ("ongoing",))
+LEGS = (
     Asked("leg_check"),
+    Asked("examination"),
     Asked("ceap"),
     Asked("vcss"),
+    Asked("villalta"),
     Asked("laboratory"),
     Asked("xray"),
     Asked("ulcers"),
 )
-SHORT = (Asked("leg_check"), Asked("ceap", ("clinical",)), Asked("vcss"), Asked("ulcers"))
-ULCER_CHECK = (Asked("leg_check"), Asked("ulcers"))
+FULL = (
+    Asked("history"),
+    Asked("leg_history"),
+    *LEGS,
+    Asked("log_review"),
+    Asked("calcinosis"),
+    Asked("reported_outcomes"),
+)
+SHORT = (
+    Asked("leg_check"),
+    Asked("ceap", ("clinical",)),
+    Asked("vcss"),
+    Asked("ulcers"),
+    ONGOING_LOGS,
+    Asked("reported_outcomes"),
+)
+YEARLY = (Asked("body"), *LEGS, ONGOING_LOGS, Asked("calcinosis"), Asked("reported_outcomes"))
+ULCER_CHECK = (Asked("leg_check"), Asked("ulcers"), ONGOING_LOGS)
 HEALING_CONFIRMATION = (Asked("leg_check"), Asked("ulcers"))
 
 PLAN_1_0 = Plan(
@@ -80,12 +99,12 @@ PLAN_1_0 = Plan(
         PlannedVisit("BL", "Baseline", 0, 0, 14, FULL, EVERY_ARM),
         PlannedVisit("M03", "3 months", 91, 21, 21, SHORT),
         PlannedVisit("M06", "6 months", 182, 28, 28, SHORT),
-        PlannedVisit("M12", "12 months", 365, 42, 42, FULL),
+        PlannedVisit("M12", "12 months", 365, 42, 42, YEARLY),
         PlannedVisit("M18", "18 months", 548, 42, 42, SHORT),
-        PlannedVisit("M24", "24 months", 730, 56, 56, FULL, EVERY_ARM),
-        PlannedVisit("M36", "36 months", 1095, 56, 56, FULL),
-        PlannedVisit("M48", "48 months", 1461, 56, 56, FULL),
-        PlannedVisit("M60", "60 months", 1826, 56, 56, FULL, EVERY_ARM),
+        PlannedVisit("M24", "24 months", 730, 56, 56, YEARLY, EVERY_ARM),
+        PlannedVisit("M36", "36 months", 1095, 56, 56, YEARLY),
+        PlannedVisit("M48", "48 months", 1461, 56, 56, YEARLY),
+        PlannedVisit("M60", "60 months", 1826, 56, 56, YEARLY, EVERY_ARM),
         # Planned by events, or added on any day with the forms chosen: no day of their own.
         PlannedVisit("UC", "Ulcer check", 0, 7, 7, ULCER_CHECK, ()),
         PlannedVisit("HC", "Healing confirmation", 0, 0, 14, HEALING_CONFIRMATION, ()),
