@@ -35,7 +35,7 @@ from registry.access.models import Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 from registry.participants.models import Participant
-from registry.visits.models import Visit, Visits
+from registry.visits.models import Visit, Visits, participation_ended
 
 from . import letter
 from .models import Delivery, Digest, PlanningRun, Recall
@@ -133,7 +133,7 @@ def _visits(site: Site) -> Visits:
     return (
         Visit.objects.filter(site=site)
         .select_related("participant")
-        .annotate(stopped=Exists(stopped))
+        .annotate(stopped=Q(Exists(stopped)) | participation_ended("participant"))
     )
 
 

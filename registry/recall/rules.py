@@ -34,7 +34,9 @@ URGENCY = {kind: place for place, kind in enumerate(Kind)}
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a visit's recall depends on. ``stopped``: contact or collection was withdrawn."""
+    """All that a visit's recall depends on. ``stopped``: contact or collection was
+    withdrawn, or participation has ended.
+    """
 
     opens_on: date
     closes_on: date

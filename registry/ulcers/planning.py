@@ -14,7 +14,7 @@ from typing import Any
 
 from registry.participants.models import Participant
 from registry.visits import planning
-from registry.visits.models import FormEntry, LegCheck, Visit
+from registry.visits.models import Event, FormEntry, LegCheck, Visit
 
 from .rules import CONFIRM_AFTER, Assessment, Course, State, course
 from .ulcer import Ulcer
@@ -22,6 +22,7 @@ from .ulcer import Ulcer
 CLOSELY_EVERY = timedelta(days=28)
 CLOSELY_FOR = timedelta(weeks=24)
 THEN_EVERY = timedelta(days=91)
+LEG_LOST = ("amputation_below_knee", "amputation_above_knee")
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,14 @@ def _facts(participant: Participant) -> list[Facts]:
         entry__participant=participant, leg_status__isnull=False, done_on__isnull=False
     ).order_by("done_on", "pk")
     legs = dict(checks.values_list("entry__limb", "leg_status"))
+    amputations = Event.objects.filter(entry__participant=participant, kind__in=LEG_LOST)
+    lost = set(amputations.values_list("limb", flat=True))
     return [
         Facts(
             ulcer.recorded_on,
             ulcer.assessed,
             awaited.get(ulcer.label, ()),
-            legs.get(ulcer.limb, "present") != "present",
+            ulcer.limb in lost or legs.get(ulcer.limb, "present") != "present",
         )
         for ulcer in ulcers
     ]

@@ -23,7 +23,7 @@ from registry.quality.actions import recheck
 
 from . import planning
 from .crf import FORMS, Crf
-from .models import FormEntry, Visit, Visits
+from .models import FormEntry, Visit, Visits, participation_ended
 from .rules import planned_visits, window_around
 from .schedule import CURRENT, PLANS, Plan, newest
 
@@ -100,14 +100,15 @@ def replan(*, by: User, participant: Participant) -> None:
     """Make the plan say what the records ask for; running it twice changes nothing.
 
     A control with venous disease follows the full plan. Visits that events ask for (ulcer
-    checks, healing confirmations) are planned, moved while nobody came, or cancelled. Once no
-    visit of the calendar is to come, follow-up is over, and events ask for nothing.
+    checks, healing confirmations) are planned, moved while nobody came, or cancelled. Once
+    participation has ended, or no visit of the calendar is to come, follow-up is over, and
+    events ask for nothing.
     """
     # Whoever saves for this participant meanwhile waits here, and then sees what was planned.
     participant = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     if participant.arm == "control":
         _follow_full_plan(by, participant)
-    followed = Visit.objects.filter(participant=participant).by_calendar().not_started().exists()
+    followed = Visit.objects.filter(participant=participant).by_calendar().outstanding().exists()
     for stem, target_on in planning.wanted(participant).items():
         _plan_by_event(by, participant, stem, target_on if followed else None)
 
@@ -179,7 +180,8 @@ def adopt_plan(*, by: User, participants: Collection[int], plan: Plan) -> int:
     earlier = list(PLANS)[: list(PLANS).index(plan.version)]
     changed = 0
     found = Participant.objects.filter(pk__in=participants).with_consent()
-    for participant in found.filter(collection_stopped=False).select_related("site").order_by("pk"):
+    found = found.filter(collection_stopped=False).exclude(participation_ended("pk"))
+    for participant in found.select_related("site").order_by("pk"):
         Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
         calendar = {
             planned.code: days

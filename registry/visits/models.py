@@ -26,6 +26,13 @@ from .schedule import NOT_ASKED_OF, PLANS, Asked, PlannedVisit, current_version
 LIMBS = (("right", _("Right")), ("left", _("Left")))
 
 
+def participation_ended(participant: str) -> Q:
+    """Whether the participant named by that column of the outer query ended or died."""
+    whose = {"entry__participant": OuterRef(participant)}
+    died = Event.objects.filter(kind="death", **whose)
+    return Q(Exists(End.objects.filter(ended_on__isnull=False, **whose))) | Q(Exists(died))
+
+
 class Visits(SiteRecords):
     """Visits with the status they have on a site's day."""
 
@@ -34,9 +41,6 @@ class Visits(SiteRecords):
 
         A property test holds the two equal.
         """
-        stopped = Participant.objects.with_consent().filter(
-            pk=OuterRef("participant"), collection_stopped=True
-        )
         forms = Count("entries", distinct=True)
         complete = Count("entries", filter=Q(entries__state__in=FormEntry.FINISHED), distinct=True)
         locked = Count("entries", filter=Q(entries__locked_at__isnull=False), distinct=True)
@@ -51,7 +55,10 @@ class Visits(SiteRecords):
                     ),
                 ),
                 When(~Q(missed_because=""), then=Value(Status.MISSED)),
-                When(Q(cancelled_on__isnull=False) | Exists(stopped), then=Value(Status.CANCELLED)),
+                When(
+                    Q(cancelled_on__isnull=False) | self._nothing_more(),
+                    then=Value(Status.CANCELLED),
+                ),
                 When(opens_on__gt=today, then=Value(Status.PLANNED)),
                 When(closes_on__gte=today, then=Value(Status.DUE)),
                 default=Value(Status.OVERDUE),
@@ -61,10 +68,15 @@ class Visits(SiteRecords):
 
     def outstanding(self) -> Visits:
         """Visits still to come of participants whose collection goes on."""
+        return self.not_started().exclude(self._nothing_more())
+
+    @staticmethod
+    def _nothing_more() -> Q:
+        """Whether nothing more is collected: consent withdrawn, or participation ended."""
         stopped = Participant.objects.with_consent().filter(
             pk=OuterRef("participant"), collection_stopped=True
         )
-        return self.not_started().exclude(Exists(stopped))
+        return Q(Exists(stopped)) | participation_ended("participant")
 
     def not_started(self) -> Visits:
         """Visits neither attended nor missed nor cancelled."""

@@ -20,7 +20,7 @@ class Status(StrEnum):
     COMPLETE = "complete"  # every form complete
     LOCKED = "locked"
     MISSED = "missed"
-    CANCELLED = "cancelled"  # no longer needed, or collection stopped before it was attended
+    CANCELLED = "cancelled"  # no longer needed, or participation over before it was attended
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Facts:
     missed_because: str = ""
     cancelled_on: date | None = None
     collection_stopped: bool = False
+    ended: bool = False
     forms: int = 0
     forms_complete: int = 0
     forms_locked: int = 0
@@ -105,7 +106,7 @@ def status(visit: Facts, today: date) -> Status:
         return Status.ATTENDED
     if visit.missed_because:
         return Status.MISSED
-    if visit.cancelled_on or visit.collection_stopped:
+    if visit.cancelled_on or visit.collection_stopped or visit.ended:
         return Status.CANCELLED
     if today < visit.opens_on:
         return Status.PLANNED

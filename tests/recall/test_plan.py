@@ -9,7 +9,7 @@ from registry.access.scope import user_scope
 from registry.recall import actions as recalls
 from registry.recall.models import Recall
 from registry.visits import actions, schedule
-from registry.visits.models import Visit
+from registry.visits.models import FormEntry, Visit
 from registry.visits.schedule import Plan, PlannedVisit
 
 from .. import build
@@ -82,6 +82,24 @@ def test_a_missed_check_is_not_recalled_and_its_successor_is(cast, sink, wound):
     # Given up on its target, day 7 from today: the next target is 28 days on.
     assert told(cast)[:2] == [("UC-2", "coming_up"), ("UC-2", "open")]
     assert {code for code, _kind in told(cast)} == {"UC-2"}
+
+
+def test_the_end_of_participation_ends_recall(cast, sink, wound):
+    baseline, _ulcer = wound
+    with user_scope(cast.ana):
+        entry = FormEntry.objects.create(
+            participant=baseline.participant, form="end", occurrence="1"
+        )
+        today = cast.tokyo.today
+        actions.save_form(
+            by=cast.ana,
+            entry=entry,
+            values={"done_on": today, "ended_on": today, "reason": "moved"},
+            absent={},
+            revision=0,
+        )
+    for day in (0, 60, 100):
+        assert recall(cast.tokyo, days=day)[0].due == 0
 
 
 def test_an_appointment_is_no_occasion(cast, sink):

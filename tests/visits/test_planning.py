@@ -213,6 +213,49 @@ def test_a_withdrawal_cancels_the_check_by_being_read(cast, subject, baseline):
     assert plan_of(cast, subject, "UC") == [("UC-1", 28, "cancelled")]
 
 
+def log_row(cast, subject, form, **values):
+    """A completed row of the participant's log."""
+    with user_scope(cast.ana):
+        count = FormEntry.objects.filter(participant=subject, form=form).count()
+        entry = FormEntry.objects.create(participant=subject, form=form, occurrence=str(count + 1))
+        return actions.save_form(
+            by=cast.ana,
+            entry=entry,
+            values={"done_on": cast.tokyo.today} | values,
+            absent={},
+            revision=0,
+        )
+
+
+def test_the_end_of_participation_cancels_what_was_to_come(cast, subject, baseline):
+    ulcer_build.ulcer(cast.ana, baseline)
+    log_row(cast, subject, "end", ended_on=cast.tokyo.today, reason="moved")
+    with user_scope(cast.ana):
+        visits = Visit.objects.filter(participant=subject).with_status(cast.tokyo.today)
+        statuses = {visit.code: visit.status for visit in visits}
+        assert statuses.pop("BL") == "attended"
+        assert len(statuses) == 9
+        assert set(statuses.values()) == {"cancelled"}
+        assert not Visit.objects.filter(participant=subject).outstanding().exists()
+        # What events asked for is cancelled for good; the calendar reads the end.
+        assert [visit.code for visit in visits if visit.cancelled_on] == ["UC-1"]
+
+
+def test_a_death_ends_participation(cast, subject, baseline):
+    log_row(cast, subject, "event", kind="death", occurred_on=cast.tokyo.today)
+    with user_scope(cast.ana):
+        assert not Visit.objects.filter(participant=subject).outstanding().exists()
+
+
+def test_an_amputation_ends_the_checks_of_its_leg(cast, subject, baseline):
+    ulcer_build.ulcer(cast.ana, baseline)
+    row = {"occurred_on": cast.tokyo.today, "limb": "right"}
+    log_row(cast, subject, "event", kind="amputation_toe", **row)
+    assert plan_of(cast, subject, "UC") == [("UC-1", 28, "to come")]
+    log_row(cast, subject, "event", kind="amputation_below_knee", **row)
+    assert plan_of(cast, subject, "UC") == [("UC-1", 28, "cancelled")]
+
+
 # -- controls ------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ OPENS, CLOSES = date(2026, 3, 1), date(2026, 3, 31)
         (date(2026, 4, 1), {"missed_because": "moved away"}, Status.MISSED),
         (date(2026, 4, 1), {"collection_stopped": True}, Status.CANCELLED),
         (date(2026, 3, 5), {"cancelled_on": date(2026, 2, 1)}, Status.CANCELLED),
+        (date(2026, 3, 5), {"ended": True}, Status.CANCELLED),
         (date(2026, 2, 1), {"collection_stopped": True}, Status.CANCELLED),
         (
             date(2026, 4, 1),
