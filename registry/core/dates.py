@@ -6,7 +6,7 @@ import calendar
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 from django.utils import dates as names
 from django.utils.translation import gettext as _
@@ -46,6 +46,9 @@ _MONTH = [
 # A part typed as unknown, at the end or (of dates that begin with the day) the beginning.
 _UNKNOWN = re.compile(
     r"(?:[-/. ]*(?:\?{1,2}|uk|unk)(?:日|月)?)+$|^(?:(?:\?{1,2}|uk|unk)[-/. ]+)+", re.IGNORECASE
+)
+_TIME = re.compile(
+    r"(?P<hour>\d{1,2})(?:[:.h時](?P<minute>\d{2})?分?)?|(?P<both>\d{4})", re.IGNORECASE
 )
 _TWO_ORDERS = re.compile(r"(?P<a>\d{1,2})[/.-](?P<b>\d{1,2})[/.-](?P<y>\d{4})")
 
@@ -87,6 +90,22 @@ def relative_date(typed: str, today: date, visit_on: date | None = None) -> date
     if re.fullmatch(r"-\d{1,3}", typed):
         return today - timedelta(days=int(typed[1:]))
     return None
+
+
+def read_time(text: str) -> time:
+    """Read a time of day on the clock of 24 hours: ``9:30``, ``09.30``, ``9h30``, ``0930``, ``9``.
+
+    Raises :class:`UnreadableError`.
+    """
+    found = _TIME.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    if found:
+        both = found["both"] or f"{int(found['hour']):02d}{found['minute'] or '00'}"
+        hour, minute = int(both[:2]), int(both[2:])
+        if hour < 24 and minute < 60:
+            return time(hour, minute)
+    raise UnreadableError(
+        _("“%(text)s” cannot be read as a time. Type it like 14:30.") % {"text": text.strip()}
+    )
 
 
 def read_partial_date(

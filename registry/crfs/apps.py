@@ -6,4 +6,4 @@ class CrfsConfig(AppConfig):
     label = "crfs"
 
     def ready(self) -> None:
-        from . import checks, upkeep  # noqa: F401  registers them
+        from . import checks, planning, upkeep  # noqa: F401  registers them

@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.dates import show_date
-from registry.core.dictionary import date
 from registry.core.errors import RefusedError
-from registry.core.forms import Clock, ItemsForm
+from registry.core.forms import ItemsForm
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.visits.actions import add_unscheduled_visit
+from registry.visits.forms import unscheduled_form
 from registry.visits.models import LIMBS
 from registry.visits.rules import Status
 
@@ -24,7 +24,6 @@ from .records import Records
 
 NEXT = (Status.OVERDUE, Status.DUE, Status.PLANNED)
 PERIODS = {"24": 24, "6": 6}  # months
-VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
 
 
 def visible_participant(request: UserRequest, study_number: str) -> Participant:
@@ -46,23 +45,21 @@ def add_visit(request: UserRequest, study_number: str) -> HttpResponse:
     found = visible_participant(request, study_number)
     if request.method != "POST":
         return redirect("participant", found.study_number)
-    form = _visit_form(found, request.POST)
+    form = unscheduled_form(found, request.POST)
     if form.is_valid():
         try:
             visit = add_unscheduled_visit(
-                by=request.user, participant=found, on=form.values["visit_on"]
+                by=request.user,
+                participant=found,
+                on=form.values["visit_on"],
+                forms=form.values["forms"] or (),
             )
         except RefusedError as refused:
-            form.add_error("visit_on", str(refused))
+            form.add_error(refused.item or "visit_on", str(refused))
         else:
             messages.success(request, _("%(visit)s added.") % {"visit": visit})
             return redirect("visit", visit.pk)
     return _page(request, found, form, status=422)
-
-
-def _visit_form(participant: Participant, data: object = None) -> ItemsForm:
-    clock = Clock(participant.site.today, order=participant.site.date_order)
-    return ItemsForm(VISIT_ON, clock, data=data)
 
 
 def _page(
@@ -98,7 +95,7 @@ def _page(
         "ends": records.ends,
         "may_enter": request.user.may(Permission.ENTER, participant.site_id),
         "may_see_identity": request.user.may(Permission.SEE_IDENTITY, participant.site_id),
-        "form": form or _visit_form(participant),
+        "form": form or unscheduled_form(participant),
         "today": show_date(today),
     }
     return render(request, "desk/participant.html", context, status=status)

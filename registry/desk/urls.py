@@ -1,6 +1,7 @@
 from django.urls import path
 
 from . import (
+    attendance,
     blank,
     health,
     home,
@@ -41,9 +42,19 @@ urlpatterns = [
         name="over_time",
     ),
     path("visits/<int:pk>/", visit.visit, name="visit"),
+    path("visits/<int:pk>/attend/", attendance.attend, name="attend_visit"),
+    path("visits/<int:pk>/date/", attendance.correct_attendance, name="correct_attendance"),
+    path(
+        "visits/<int:pk>/unscheduled/",
+        attendance.record_as_unscheduled,
+        name="record_as_unscheduled",
+    ),
+    path("visits/<int:pk>/book/", attendance.book, name="book_visit"),
+    path("visits/<int:pk>/book/cancel/", attendance.cancel_booking, name="cancel_booking"),
+    path("visits/<int:pk>/miss/", attendance.miss, name="miss_visit"),
+    path("visits/<int:pk>/missed/", attendance.take_back_missed, name="take_back_missed"),
+    path("visits/<int:pk>/forms/", attendance.add_forms, name="add_forms"),
     path("visits/<int:pk>/blank/", blank.blank, name="blank_visit"),
-    path("visits/<int:pk>/attend/", visit.attend, name="attend_visit"),
-    path("visits/<int:pk>/miss/", visit.miss, name="miss_visit"),
     path("visits/<int:pk>/sign/", signing.sign, name="sign_visit"),
     path("visits/<int:pk>/lock/", signing.lock, name="lock_visit"),
     path("visits/<int:pk>/unlock/", signing.unlock, name="unlock_visit"),

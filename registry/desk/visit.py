@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
+from django.shortcuts import get_object_or_404, render
 
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
-from registry.core.dictionary import date, text
-from registry.core.errors import RefusedError
-from registry.core.forms import Clock, ItemsForm
+from registry.core.forms import ItemsForm
 from registry.quality.models import DataQuery
-from registry.visits import actions
+from registry.visits.forms import forms_of
 from registry.visits.models import Visit
 
 from . import notes, signing
 from .section import Section, last_records, sections_of
-
-VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
-MISSED = {"because": text("Why the visit was missed", required=True, absence=False).item}
 
 
 def visible_visit(request: UserRequest, pk: int, permission: Permission) -> Visit:
@@ -33,55 +26,15 @@ def visible_visit(request: UserRequest, pk: int, permission: Permission) -> Visi
 @needs(Permission.VIEW)
 def visit(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.VIEW)
-    sections = sections_of(found)
+    return show_visit(request, found, bound_sections(request, found))
+
+
+def bound_sections(request: UserRequest, visit: Visit) -> list[Section]:
+    """The visit's sections with what is stored in them."""
+    sections = sections_of(visit)
     for section in sections:
-        section.bind(request.user, last=last_records(found, section))
-    return show_visit(request, found, sections)
-
-
-@needs(Permission.ENTER)
-def attend(request: UserRequest, pk: int) -> HttpResponse:
-    """Record the day on which the participant came."""
-    found = visible_visit(request, pk, Permission.ENTER)
-    if request.method != "POST":
-        return redirect("visit", pk)
-    form = _date_form(found, request.POST)
-    if form.is_valid():
-        try:
-            actions.attend_visit(by=request.user, visit=found, on=form.values["visit_on"])
-        except RefusedError as refused:
-            form.add_error("visit_on", str(refused))
-        else:
-            return redirect("visit", pk)
-    return show_visit(request, found, [], status=422, date_form=form)
-
-
-@needs(Permission.ENTER)
-def miss(request: UserRequest, pk: int) -> HttpResponse:
-    """Record that the visit will not take place, and why."""
-    found = visible_visit(request, pk, Permission.ENTER)
-    if request.method != "POST":
-        return redirect("visit", pk)
-    form = _missed_form(found, request.POST)
-    if form.is_valid():
-        try:
-            actions.miss_visit(by=request.user, visit=found, because=form.values["because"])
-        except RefusedError as refused:
-            form.add_error("because", str(refused))
-        else:
-            messages.success(request, _("The visit is recorded as missed."))
-            return redirect("participant", found.participant.study_number)
-    return show_visit(request, found, [], status=422, missed_form=form)
-
-
-def _date_form(visit: Visit, data: Any = None) -> ItemsForm:
-    site = visit.participant.site
-    initial = {"visit_on": visit.attended_on.isoformat()} if visit.attended_on else {}
-    return ItemsForm(VISIT_ON, Clock(site.today, order=site.date_order), data=data, initial=initial)
-
-
-def _missed_form(visit: Visit, data: Any = None) -> ItemsForm:
-    return ItemsForm(MISSED, Clock(visit.participant.site.today), data=data)
+        section.bind(request.user, last=last_records(visit, section))
+    return sections
 
 
 def show_visit(
@@ -90,8 +43,7 @@ def show_visit(
     sections: list[Section],
     wrong: Section | None = None,
     status: int = 200,
-    date_form: ItemsForm | None = None,
-    missed_form: ItemsForm | None = None,
+    forms: Mapping[str, ItemsForm] | None = None,
 ) -> HttpResponse:
     with_status = Visit.objects.filter(pk=visit.pk).with_status(visit.participant.site.today)
     keys = {
@@ -102,21 +54,21 @@ def show_visit(
     queries = DataQuery.objects.for_user(request.user).unanswered()
     queries = queries.filter(participant_no=visit.participant_id)
     shown = notes.attach(request.user, sections)
-    problem_form = date_form or missed_form
+    refused = [problem for form in (forms or {}).values() for problem in form.problems]
     context = {
         "visit": visit,
         "participant": visit.participant,
         "status": with_status.get().status,
         "sections": sections,
-        "problems": wrong.problems if wrong else problem_form.problems if problem_form else [],
+        "problems": wrong.problems if wrong else refused,
         "queries": [
             (query, keys[query.label, query.key])
             for query in queries
             if (query.label, query.key) in keys and query.pk not in shown
         ],
         "signing": signing.block(request.user, visit) if sections else None,
-        "date_form": date_form or _date_form(visit),
-        "missed_form": missed_form or _missed_form(visit),
+        "forms": forms_of(visit) | dict(forms or {}),
+        "begun": any(section.state != "empty" for section in sections),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),
         "asks_ulcers": any(asked.form == "ulcers" for asked in visit.asked),
     }

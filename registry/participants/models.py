@@ -212,6 +212,10 @@ class Participant(Root):
         privacy="group",
         absence=False,
     )
+    # A control in whom venous disease of C3 or more appeared follows the full plan from this day.
+    full_plan_from = kept(
+        models.DateField(null=True, blank=True), "withhold", "Follows the full plan from"
+    )
     by = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "withhold")
 
     objects = Participants.as_manager()  # type: ignore[misc]

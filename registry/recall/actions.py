@@ -35,7 +35,7 @@ from registry.access.models import Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 from registry.participants.models import Participant
-from registry.visits.models import Visit
+from registry.visits.models import Visit, Visits, participation_ended
 
 from . import letter
 from .models import Delivery, Digest, PlanningRun, Recall
@@ -115,11 +115,8 @@ def _due(site: Site, today: date) -> Iterator[tuple[Visit, Occasion]]:
     told = Recall.objects.filter(site=site, label=VISIT, key=OuterRef("pk"))
     candidates = (
         _visits(site)
-        .filter(
-            attended_on__isnull=True,
-            missed_because="",
-            opens_on__lte=today + timedelta(days=COMING_UP_DAYS),
-        )
+        .not_started()
+        .filter(opens_on__lte=today + timedelta(days=COMING_UP_DAYS))
         .annotate(told=ArraySubquery(told.values(key_=Concat("kind", Value(" "), "occurrence"))))
         .order_by()
     )
@@ -128,7 +125,7 @@ def _due(site: Site, today: date) -> Iterator[tuple[Visit, Occasion]]:
             yield visit, one
 
 
-def _visits(site: Site) -> QuerySet[Visit]:
+def _visits(site: Site) -> Visits:
     """The site's visits, with ``stopped``: the participant may no longer be recalled."""
     stopped = Participant.objects.with_consent().filter(
         Q(contact_stopped=True) | Q(collection_stopped=True), pk=OuterRef("participant")
@@ -136,7 +133,7 @@ def _visits(site: Site) -> QuerySet[Visit]:
     return (
         Visit.objects.filter(site=site)
         .select_related("participant")
-        .annotate(stopped=Exists(stopped))
+        .annotate(stopped=Q(Exists(stopped)) | participation_ended("participant"))
     )
 
 
@@ -146,6 +143,7 @@ def _facts(visit: Visit) -> Facts:
         closes_on=visit.closes_on,
         attended=visit.attended_on is not None,
         missed=bool(visit.missed_because),
+        cancelled=visit.cancelled_on is not None,
         stopped=visit.stopped,  # type: ignore[attr-defined]
     )
 

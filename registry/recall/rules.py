@@ -34,12 +34,15 @@ URGENCY = {kind: place for place, kind in enumerate(Kind)}
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a visit's recall depends on. ``stopped``: contact or collection was withdrawn."""
+    """All that a visit's recall depends on. ``stopped``: contact or collection was
+    withdrawn, or participation has ended.
+    """
 
     opens_on: date
     closes_on: date
     attended: bool = False
     missed: bool = False
+    cancelled: bool = False
     stopped: bool = False
 
 
@@ -73,7 +76,7 @@ def occasions(visit: Facts) -> list[Occasion]:
 
 def occasion(visit: Facts, today: date) -> Occasion | None:
     """The occasion that holds on the site's ``today``, if any."""
-    if visit.attended or visit.missed or visit.stopped:
+    if visit.attended or visit.missed or visit.cancelled or visit.stopped:
         return None
     begun = [one for one in occasions(visit) if one.since <= today]
     return begun[-1] if begun else None

@@ -15,7 +15,7 @@ from registry.core.dates import show_date, span
 from registry.participants.actions import require_entry
 from registry.participants.models import Participant
 from registry.quality.actions import recheck
-from registry.visits.actions import refresh_onward
+from registry.visits.actions import refresh_onward, replan
 from registry.visits.models import Visit
 
 from .assessment import UlcerError
@@ -49,12 +49,13 @@ def add_ulcer(
     )
     _refuse_impossible_onset(ulcer, seen_on=visit.attended_on)
     # Two users who add an ulcer at the same time wait here for each other.
-    Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
+    Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
     given = Ulcer.objects.filter(participant=participant, limb=limb)
     numbers = [int(label[1:]) for label in given.values_list("label", flat=True)]
     ulcer.label = f"{limb[0].upper()}{max(numbers, default=0) + 1}"
     ulcer.save()
     refresh_onward(by=by, visit=visit)
+    replan(by=by, participant=participant)
     recheck(by=by, site_id=ulcer.participant.site_id, participant_no=participant.pk)
     return ulcer
 
@@ -75,6 +76,7 @@ def correct_ulcer(*, by: User, ulcer: Ulcer, values: Mapping[str, Any], reason: 
     _refuse_impossible_onset(ulcer, seen_on=seen_on)
     with with_reason(reason.strip()):
         ulcer.save(update_fields=CORRECTABLE)
+    replan(by=by, participant=ulcer.participant)
     recheck(by=by, site_id=ulcer.site_id, participant_no=ulcer.participant_id)
 
 

@@ -6,4 +6,4 @@ class UlcersConfig(AppConfig):
     label = "ulcers"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  registers the checks
+        from . import checks, planning  # noqa: F401  registers checks and planner

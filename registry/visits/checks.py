@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
@@ -44,6 +45,26 @@ def plans_name_forms_that_exist(**kwargs: Any) -> list[CheckMessage]:
                             id="saphena.E003",
                         )
                     )
+    return errors
+
+
+@register()
+def plans_only_add(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse a protocol version that takes away a visit, or a form of a visit."""
+    errors: list[CheckMessage] = []
+    for earlier, later in pairwise(PLANS.values()):
+        kept = {visit.code: {asked.form for asked in visit.forms} for visit in later.visits}
+        for visit in earlier.visits:
+            lost = {asked.form for asked in visit.forms} - kept.get(visit.code, set())
+            if lost or visit.code not in kept:
+                named = ", ".join(sorted(lost)) or visit.code
+                errors.append(
+                    Error(
+                        f"Plan {later.version} lacks {named} of visit {visit.code}:"
+                        f" a protocol version adds to plan {earlier.version}.",
+                        id="saphena.E004",
+                    )
+                )
     return errors
 
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry.access.days import Day
 from registry.access.models import SiteRecord, SiteRecords, User
 from registry.access.roles import Permission
 from registry.audit.models import Signature
+from registry.core.dates import show_date
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
 from .attachment import Attachment as Attachment
 from .contact import Contact as Contact
-from .crf import FORMS, FileItem
+from .crf import FORMS, FileItem, FormKind, LogCrf
 from .end import End as End
 from .event import Event as Event
 from .leg_check import LegCheck as LegCheck
-from .rules import Status
-from .schedule import CURRENT, PLANS, Asked, PlannedVisit
+from .rules import Status, Window, arm_followed, outside
+from .schedule import NOT_ASKED_OF, PLANS, Asked, PlannedVisit, current_version
 
 LIMBS = (("right", _("Right")), ("left", _("Left")))
+
+
+def participation_ended(participant: str) -> Q:
+    """Whether the participant named by that column of the outer query ended or died."""
+    whose = {"entry__participant": OuterRef(participant)}
+    died = Event.objects.filter(kind="death", **whose)
+    return Q(Exists(End.objects.filter(ended_on__isnull=False, **whose))) | Q(Exists(died))
 
 
 class Visits(SiteRecords):
@@ -36,9 +46,6 @@ class Visits(SiteRecords):
         ``today`` is a site's day, or each site's own (:class:`access.days.SiteDays`). A property
         test holds rule and annotation equal.
         """
-        stopped = Participant.objects.with_consent().filter(
-            pk=OuterRef("participant"), collection_stopped=True
-        )
         forms = Count("entries", distinct=True)
         complete = Count("entries", filter=Q(entries__state__in=FormEntry.FINISHED), distinct=True)
         signed = Count("entries", filter=FormEntry.signed("entries__"), distinct=True)
@@ -62,7 +69,10 @@ class Visits(SiteRecords):
                     ),
                 ),
                 When(~Q(missed_because=""), then=Value(Status.MISSED)),
-                When(Exists(stopped), then=Value(Status.CANCELLED)),
+                When(
+                    Q(cancelled_on__isnull=False) | self._nothing_more(),
+                    then=Value(Status.CANCELLED),
+                ),
                 When(opens_on__gt=today, then=Value(Status.PLANNED)),
                 When(closes_on__gte=today, then=Value(Status.DUE)),
                 default=Value(Status.OVERDUE),
@@ -80,11 +90,28 @@ class Visits(SiteRecords):
         )
 
     def outstanding(self) -> Visits:
-        """Visits neither attended nor missed of participants whose collection goes on."""
+        """Visits still to come of participants whose collection goes on."""
+        return self.not_started().exclude(self._nothing_more())
+
+    @staticmethod
+    def _nothing_more() -> Q:
+        """Whether nothing more is collected: consent withdrawn, or participation ended."""
         stopped = Participant.objects.with_consent().filter(
             pk=OuterRef("participant"), collection_stopped=True
         )
-        return self.filter(attended_on__isnull=True, missed_because="").exclude(Exists(stopped))
+        return Q(Exists(stopped)) | participation_ended("participant")
+
+    def not_started(self) -> Visits:
+        """Visits neither attended nor missed nor cancelled."""
+        return self.filter(attended_on__isnull=True, missed_because="", cancelled_on__isnull=True)
+
+    def by_calendar(self) -> Visits:
+        """The visits with a day of their own in the plan, which carry no number."""
+        return self.exclude(code__contains="-")
+
+    def of_kind(self, stem: str) -> Visits:
+        """The numbered visits of one kind: ``UC``, ``HC``, ``UNS``."""
+        return self.filter(code__startswith=f"{stem}-")
 
     def overdue(self, today: Day) -> Visits:
         return self.outstanding().filter(closes_on__lt=today)
@@ -99,13 +126,18 @@ class Visits(SiteRecords):
 
 @declared("visit", "Visit")
 class Visit(SiteRecord):
-    """One visit of a participant: target, window, and what came of it."""
+    """One visit of a participant: target, window, and what came of it.
+
+    Target, booked and attended day are three facts. ``missed_on`` is the day on which it was
+    recorded as missed, ``cancelled_on`` that on which nothing asked for it any more.
+    ``added_forms`` are the codes of forms that somebody asked for beyond the plan's.
+    """
 
     participant = kept(
         models.ForeignKey(Participant, models.PROTECT, related_name="visits"), "withhold"
     )
     code = kept(models.CharField(max_length=12), "release", "Visit")
-    plan_version = kept(models.CharField(max_length=10, default=CURRENT.version), "release")
+    plan_version = kept(models.CharField(max_length=10, default=current_version), "release")
     target_on = kept(models.DateField(), "date", "Target date")
     opens_on = kept(models.DateField(), "date", "Window opens")
     closes_on = kept(models.DateField(), "date", "Window closes")
@@ -113,8 +145,11 @@ class Visit(SiteRecord):
     missed_because = kept(
         models.CharField(max_length=200, blank=True), "withhold", "Missed because"
     )
-    booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold")
-    booked_place = kept(models.CharField(max_length=120, blank=True), "withhold")
+    missed_on = kept(models.DateField(null=True, blank=True), "withhold", "Missed on")
+    cancelled_on = kept(models.DateField(null=True, blank=True), "date", "Cancelled on")
+    booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold", "Booked for")
+    booked_place = kept(models.CharField(max_length=120, blank=True), "withhold", "Booked at")
+    added_forms = kept(models.JSONField(default=list, blank=True), "withhold", "Forms added")
 
     objects = Visits.as_manager()  # type: ignore[misc]
 
@@ -125,6 +160,11 @@ class Visit(SiteRecord):
             models.CheckConstraint(
                 condition=Q(attended_on__isnull=True) | Q(missed_because=""),
                 name="visit_attended_or_missed",
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_on__isnull=True)
+                | Q(attended_on__isnull=True, missed_because=""),
+                name="visit_cancelled_only_unstarted",
             ),
         ]
         indexes = [
@@ -149,8 +189,62 @@ class Visit(SiteRecord):
 
     @property
     def asked(self) -> tuple[Asked, ...]:
-        """The forms asked at this visit, in the plan's order."""
-        return PLANS[self.plan_version].forms(self.code, self.participant.arm)
+        """The forms asked at this visit: the plan's in its order, then those added."""
+        planned = PLANS[self.plan_version].forms(self.code, self._arm)
+        codes = {asked.form for asked in planned}
+        return planned + tuple(Asked(code) for code in self.added_forms if code not in codes)
+
+    @property
+    def addable(self) -> list[FormKind]:
+        """The forms that may be asked beyond the plan's: any but logs, which have no visit."""
+        plan = PLANS[self.plan_version]
+        asked = {asked.form for asked in plan.forms(self.code, self._arm)}
+        left_out = asked.union(self.added_forms, NOT_ASKED_OF.get(self._arm, ()))
+        return [
+            kind
+            for code, kind in FORMS.items()
+            if code not in left_out and not issubclass(kind.model, LogCrf)
+        ]
+
+    @property
+    def _arm(self) -> str:
+        who = self.participant
+        return arm_followed(who.arm, who.full_plan_from, self.attended_on)
+
+    @property
+    def attended_outside(self) -> str:
+        """How far from its window the visit was attended, in words; empty inside."""
+        return outside(self.window, self.attended_on) if self.attended_on else ""
+
+    @property
+    def booked_local(self) -> datetime | None:
+        """The time of the appointment on the site's clock."""
+        zone = self.participant.site.zone
+        return timezone.localtime(self.booked_at, zone) if self.booked_at else None
+
+    @property
+    def appointment(self) -> str:
+        """Day, time (with the site's zone named) and place of the appointment."""
+        booked = self.booked_local
+        if booked is None:
+            return ""
+        when = f"{show_date(booked.date())}, {booked:%H:%M} {booked.tzname()}"
+        return f"{when}, {self.booked_place}" if self.booked_place else when
+
+    @property
+    def booked_outside(self) -> str:
+        """How far from the window the appointment lies, in words; empty inside."""
+        booked = self.booked_local
+        return outside(self.window, booked.date()) if booked else ""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.target_on, self.opens_on, self.closes_on)
+
+    @property
+    def to_come(self) -> bool:
+        """Whether the visit was neither attended nor missed nor cancelled."""
+        return not (self.attended_on or self.missed_because or self.cancelled_on)
 
 
 class FormEntry(SiteRecord):

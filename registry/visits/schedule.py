@@ -5,7 +5,7 @@ Source: the protocol's visit plan. Days count from enrolment (day 0).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext
@@ -44,7 +44,7 @@ class Plan:
     visits: tuple[PlannedVisit, ...]
 
     def visit(self, code: str) -> PlannedVisit:
-        """The plan's entry for a visit code; unscheduled visits carry a number (``UNS-2``)."""
+        """The plan's entry for a visit code; visits off the calendar carry a number (``UC-2``)."""
         stem = code.partition("-")[0]
         return next(visit for visit in self.visits if visit.code == stem)
 
@@ -90,7 +90,8 @@ SHORT = (
     Asked("reported_outcomes"),
 )
 YEARLY = (Asked("body"), *LEGS, ONGOING_LOGS, Asked("calcinosis"), Asked("reported_outcomes"))
-ANY = (*YEARLY, Asked("other_imaging"), Asked("biopsy"))
+ULCER_CHECK = (Asked("leg_check"), Asked("ulcers"), ONGOING_LOGS)
+HEALING_CONFIRMATION = (Asked("leg_check"), Asked("ulcers"))
 
 PLAN_1_0 = Plan(
     "1.0",
@@ -104,9 +105,23 @@ PLAN_1_0 = Plan(
         PlannedVisit("M36", "36 months", 1095, 56, 56, YEARLY),
         PlannedVisit("M48", "48 months", 1461, 56, 56, YEARLY),
         PlannedVisit("M60", "60 months", 1826, 56, 56, YEARLY, EVERY_ARM),
-        PlannedVisit("UNS", "Unscheduled", 0, 0, 0, ANY, ()),
+        # Planned by events, or added on any day with the forms chosen: no day of their own.
+        PlannedVisit("UC", "Ulcer check", 0, 7, 7, ULCER_CHECK, ()),
+        PlannedVisit("HC", "Healing confirmation", 0, 0, 14, HEALING_CONFIRMATION, ()),
+        PlannedVisit("UNS", "Unscheduled", 0, 0, 0, (), ()),
     ),
 )
 
+# The protocol's versions, oldest first.
 PLANS: Mapping[str, Plan] = {plan.version: plan for plan in (PLAN_1_0,)}
 CURRENT = PLAN_1_0
+
+
+def newest(versions: Iterable[str]) -> Plan:
+    """The newest of the plans named, the current one when none is."""
+    named = set(versions)
+    return next((plan for plan in reversed([*PLANS.values()]) if plan.version in named), CURRENT)
+
+
+def current_version() -> str:
+    return CURRENT.version

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.utils import translation
@@ -13,6 +13,7 @@ from registry.core.dates import (
     precision,
     read_date,
     read_partial_date,
+    read_time,
     show_date,
     show_long_date,
     show_partial_date,
@@ -222,3 +223,28 @@ def test_no_date_is_shown_in_numbers_alone(language):
     with translation.override(language):
         assert re.search(r"[^\W\d_]", show_date(APRIL))
         assert "2026" in show_date(APRIL)
+
+
+@pytest.mark.parametrize(
+    ("typed", "hour", "minute"),
+    [
+        ("9:30", 9, 30),
+        ("09.30", 9, 30),
+        ("9h30", 9, 30),
+        ("14h", 14, 0),
+        ("0930", 9, 30),
+        ("9", 9, 0),
+        ("９：３０", 9, 30),
+        ("9時30分", 9, 30),
+        ("0:00", 0, 0),
+        ("23:59", 23, 59),
+    ],
+)
+def test_a_time_in_many_spellings(typed, hour, minute):
+    assert read_time(typed) == time(hour, minute)
+
+
+@pytest.mark.parametrize("typed", ["24:00", "9:60", "930", "morning", "", "9:3", "-1", "99"])
+def test_a_time_that_cannot_be(typed):
+    with pytest.raises(UnreadableError, match="cannot be read as a time"):
+        read_time(typed)

@@ -52,7 +52,7 @@ def test_where_a_visit_stands(today, where):
     assert standing(VISIT, today) == where
 
 
-@pytest.mark.parametrize("why", ["attended", "missed", "stopped"])
+@pytest.mark.parametrize("why", ["attended", "missed", "cancelled", "stopped"])
 @given(day=st.integers(-400, 400))
 def test_who_is_settled_or_stopped_is_never_recalled(why, day):
     assert occasion(Facts(OPENS, CLOSES, **{why: True}), OPENS + timedelta(days=day)) is None

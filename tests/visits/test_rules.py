@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from registry.access.scope import user_scope
 from registry.audit.models import Signature, Voiding
 from registry.visits.models import FormEntry, Visit
-from registry.visits.rules import Facts, Status, status, window
+from registry.visits.rules import (
+    Facts,
+    Status,
+    Window,
+    arm_followed,
+    outside,
+    planned_visits,
+    status,
+    window,
+)
 from registry.visits.schedule import CURRENT
 
 from .. import build
@@ -26,6 +35,8 @@ OPENS, CLOSES = date(2026, 3, 1), date(2026, 3, 31)
         (date(2026, 4, 1), {}, Status.OVERDUE),
         (date(2026, 4, 1), {"missed_because": "moved away"}, Status.MISSED),
         (date(2026, 4, 1), {"collection_stopped": True}, Status.CANCELLED),
+        (date(2026, 3, 5), {"cancelled_on": date(2026, 2, 1)}, Status.CANCELLED),
+        (date(2026, 3, 5), {"ended": True}, Status.CANCELLED),
         (date(2026, 2, 1), {"collection_stopped": True}, Status.CANCELLED),
         (
             date(2026, 4, 1),
@@ -94,6 +105,48 @@ def test_windows_of_the_protocol(code, target, opens, closes):
     assert [(day - enrolled).days for day in vars(days).values()] == [target, opens, closes]
 
 
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [
+        (date(2026, 2, 27), "2 days early"),
+        (date(2026, 2, 28), "1 day early"),
+        (OPENS, ""),
+        (CLOSES, ""),
+        (date(2026, 4, 1), "1 day late"),
+        (date(2026, 4, 12), "12 days late"),
+    ],
+)
+def test_how_far_from_the_window(on, words):
+    assert outside(Window(date(2026, 3, 15), OPENS, CLOSES), on) == words
+
+
+@pytest.mark.parametrize(
+    ("arm", "since", "codes"),
+    [
+        ("control", None, "BL M24 M60"),
+        ("control", 0, "BL M03 M06 M12 M18 M24 M36 M48 M60"),
+        ("control", 730, "BL M24 M36 M48 M60"),
+        ("control", 1826, "BL M24 M60"),
+        ("cvi", None, "BL M03 M06 M12 M18 M24 M36 M48 M60"),
+        ("other_calcinosis", None, "BL M03 M06 M12 M18 M24 M36 M48 M60"),
+    ],
+)
+def test_the_visits_of_an_arm_and_of_a_control_with_venous_disease(arm, since, codes):
+    enrolled = date(2026, 1, 1)
+    full = None if since is None else enrolled + timedelta(days=since)
+    planned = planned_visits(CURRENT, arm, enrolled, full)
+    assert " ".join(visit.code for visit, _days in planned) == codes
+
+
+@pytest.mark.parametrize(
+    ("attended_on", "followed"),
+    [(None, "cvi"), (OPENS, "cvi"), (CLOSES, "cvi"), (date(2026, 2, 28), "control")],
+)
+def test_a_controls_forms_are_the_full_plans_from_its_day_on(attended_on, followed):
+    assert arm_followed("control", OPENS, attended_on) == followed
+    assert arm_followed("control", None, attended_on) == "control"
+
+
 def test_controls_come_three_times_without_ulcers_and_scores():
     visits = CURRENT.for_arm("control")
     assert [visit.code for visit in visits] == ["BL", "M24", "M60"]
@@ -132,13 +185,17 @@ def test_the_sql_status_is_the_rule(cast, data):
         today = visit.opens_on + timedelta(days=data.draw(st.integers(-3, 20)))
         attended = data.draw(st.booleans())
         missed = "" if attended else data.draw(st.sampled_from(["", "moved"]))
+        cancelled = not attended and not missed and data.draw(st.booleans())
+        cancelled_on = visit.opens_on if cancelled else None
         entries = list(visit.entries.order_by("pk"))
         finished = data.draw(st.sampled_from([0, 1, len(entries)]))
         locked = data.draw(st.sampled_from([0, len(entries)]))
         signed = data.draw(st.sampled_from([0, 1, len(entries)]))
         void = data.draw(st.booleans())
         Visit.objects.filter(pk=visit.pk).update(
-            attended_on=visit.opens_on if attended else None, missed_because=missed
+            attended_on=visit.opens_on if attended else None,
+            missed_because=missed,
+            cancelled_on=cancelled_on,
         )
         for number, entry in enumerate(entries):
             FormEntry.objects.filter(pk=entry.pk).update(
@@ -151,6 +208,7 @@ def test_the_sql_status_is_the_rule(cast, data):
             visit.closes_on,
             visit.opens_on if attended else None,
             missed,
+            cancelled_on,
             forms=len(entries),
             forms_complete=finished,
             forms_signed=0 if void else signed,
