@@ -57,7 +57,9 @@ def stored_forms(participant_no: int) -> Iterator[Located]:
     """Unusual values nobody confirmed, missing items, and each form's cross-checks."""
     for kind in FORMS.values():
         records = kind.model.objects.filter(entry__participant=participant_no)
-        for record in records.select_related("entry__visit", "entry__participant__site"):
+        for record in records.select_related(
+            "entry__visit__participant", "entry__participant__site"
+        ):
             visit = record.entry.visit
             asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
             items = kind.items(asked.sections if asked else ())
