@@ -22,6 +22,8 @@ from psycopg import sql
 from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
 
+from .worked_out import AGE_AT_FIRST_ULCER, ULCER_OUTCOME
+
 SMALLEST: Final = 8
 """People below which a group is hidden, in datasets' rare values and in previews alike."""
 
@@ -98,12 +100,16 @@ Rule = As | Merged | Whole | None
 
 @dataclass(frozen=True)
 class Profile:
-    """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves."""
+    """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves.
+
+    ``worked_out``: ``form.item`` of what is computed over several records, → how it leaves.
+    """
 
     code: str
     text: str
     about: str
     mapping: Mapping[str, Rule]
+    worked_out: Mapping[str, As]
 
     @property
     def label(self) -> str:
@@ -166,6 +172,21 @@ class Profile:
                 form=entry.form,
                 item=entry.name,
             )
+
+    def worked_out_columns(self, form: str) -> Iterator[Column]:
+        """The columns of a form, its rows with alias ``t``, that no single item holds."""
+        for name, rule in self.worked_out.items():
+            if name.partition(".")[0] == form:
+                yield Column(
+                    name.replace(".", "_"),
+                    gettext(rule.label),
+                    rule.kind,
+                    sql.SQL(rule.sql),
+                    unit=rule.unit,
+                    choices=rule.choices,
+                    form=form,
+                    item=name.partition(".")[2],
+                )
 
 
 def _written(template: str, column: sql.Composable) -> sql.Composable:
@@ -283,6 +304,15 @@ _DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FRO
     + (extract(doy FROM {enrolled}) - 1) / 365.25
     - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
 
+_TEN_YEARS = (
+    "CASE WHEN {c} >= 90 THEN '90+'"
+    " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END"
+)
+_BANDS_OF_AGE = {
+    **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(0, 90, 10)},
+    "90+": gettext_noop("90 or more"),
+}
+
 _RARE = "lupus dermatomyositis panniculitis sarcoidosis kidney_transplant dialysis bone_disease"
 # One of the rare conditions stands for all of them: yes as soon as one is, no when all are.
 _ANY_RARE = f"({{c}} OR {' OR '.join(f't.{name}' for name in _RARE.split())})::int"
@@ -357,15 +387,11 @@ SAFE_HARBOR = Profile(
             Kind.CHOICE,
         ),
         "participant.age_at_enrolment": As(
-            "CASE WHEN {c} >= 90 THEN '90+'"
-            " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END",
+            _TEN_YEARS,
             Kind.CHOICE,
             gettext_noop("Age at enrolment, ten-year bands"),
             unit="a",
-            choices={
-                **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(10, 90, 10)},
-                "90+": gettext_noop("90 or more"),
-            },
+            choices=_BANDS_OF_AGE,
         ),
         "participant.enrolled_on": As(
             "extract(year FROM {c})::int", Kind.NUMBER, gettext_noop("Year of enrolment")
@@ -402,6 +428,14 @@ SAFE_HARBOR = Profile(
         "calcinosis.calcinosis_type": _SYSTEMIC,
         "examiner": OUT,
         "reader": OUT,
+    },
+    {
+        "ulcer.ulcer_outcome": As(
+            f"CASE {ULCER_OUTCOME} WHEN 'healed' THEN 'healed' ELSE 'not_healed' END",
+            Kind.CHOICE,
+            gettext_noop("Outcome"),
+            choices={"healed": gettext_noop("healed"), "not_healed": gettext_noop("not healed")},
+        ),
     },
 )
 
@@ -455,6 +489,26 @@ LIMITED = Profile(
         ),
         "reader": As(
             _stand_in("reader", "{c}::text"), Kind.NUMBER, gettext_noop("Reader (random number)")
+        ),
+    },
+    {
+        "participant.age_at_first_ulcer": As(
+            _TEN_YEARS.format(c=AGE_AT_FIRST_ULCER),
+            Kind.CHOICE,
+            gettext_noop("Age at the first ulcer, ten-year bands"),
+            unit="a",
+            choices=_BANDS_OF_AGE,
+        ),
+        "ulcer.ulcer_outcome": As(
+            ULCER_OUTCOME,
+            Kind.CHOICE,
+            gettext_noop("Outcome"),
+            choices={
+                "healed": gettext_noop("healed"),
+                "amputated": gettext_noop("amputated"),
+                "died": gettext_noop("died"),
+                "censored": gettext_noop("censored"),
+            },
         ),
     },
 )

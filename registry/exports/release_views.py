@@ -156,12 +156,7 @@ def _table(
         text,
         asked_as,
         (_participant(), *keys),
-        tuple(
-            column
-            for model, alias in shown.items()
-            for entry in codebook.entries_of(model)
-            for column in profile.columns(entry, alias)
-        ),
+        tuple(_items(profile, shown)),
         SQL(joins).format(
             participant=named(Participant),
             screening=named(Screening),
@@ -175,6 +170,13 @@ def _table(
             finished=_FINISHED,
         ),
     )
+
+
+def _items(profile: Profile, shown: dict[type[models.Model], str]) -> Iterator[Column]:
+    for model, alias in shown.items():
+        for entry in codebook.entries_of(model):
+            yield from profile.columns(entry, alias)
+        yield from profile.worked_out_columns(model.declaration.code)  # type: ignore[attr-defined]
 
 
 # -- keys: what joins the tables --------------------------------------------------------------

@@ -9,7 +9,7 @@ person does not depend on how many are drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -17,12 +17,16 @@ from typing import Any
 
 from registry.imaging.zones import ZONES, zones_seen
 from registry.ulcers.ulcer import LOCATIONS
+from registry.visits.crf import FORMS, VisitCrf
 from registry.visits.rules import window
-from registry.visits.schedule import CURRENT, PlannedVisit
+from registry.visits.schedule import CURRENT, Asked, PlannedVisit
+
+from . import background
+from .background import Background, draw_background
 
 LIMBS = ("right", "left")
 CONFIRM_AFTER = timedelta(days=14)
-SIMULATED = ("leg_check", "ceap", "vcss", "laboratory", "xray", "ulcers")
+NOT_YET_ENTERED = 0.01  # of the forms of an attended visit
 SEGMENTS = ("GSVa", "GSVb", "SSV", "POPV", "FV", "TPV", "CPV")
 FAMILY = "Sato Silva Smith Kim Souza Mori Brown Costa Ito Lima Jones Abe Rossi Wong Shah".split()
 GIVEN = "Aiko Bruno Carla Daichi Elena Felipe Grace Haru Irene João Kaori Luís Mina Noah".split()
@@ -111,20 +115,39 @@ class Person:
     legs: list[Leg]
     visits: list[Visit]
     withdrawn: tuple[date, str] | None
+    about: Background
+    logs: list[Form] = field(default_factory=list)  # rows of logs, numbered within each
+
+    def told(self, code: str, limb: str = "") -> Iterator[dict[str, Any]]:
+        """The values of every form of a kind captured so far, in the order of the visits."""
+        for visit in self.visits:
+            for form in visit.forms:
+                if form.code == code and form.limb == limb:
+                    yield form.values
+
+    def rows(self, log: str, limb: str = "") -> list[dict[str, Any]]:
+        """The values of a log's rows so far; of a leg's, if one is named."""
+        return [
+            row.values
+            for row in self.logs
+            if row.code == log and (not limb or row.values.get("limb") == limb)
+        ]
 
 
 def people(seed: int, count: int, years: float, today: date) -> Iterator[Person]:
     """Draw ``count`` persons enrolled during the ``years`` before ``today``."""
     for number in range(count):
-        yield _person(Random(f"{seed}/{number}"), years, today)
+        # What is beside the legs is drawn apart, so that it changes nothing in their truth.
+        yield _person(Random(f"{seed}/{number}"), Random(f"{seed}/{number}/beside"), years, today)
 
 
-def _person(draw: Random, years: float, today: date) -> Person:
+def _person(draw: Random, beside: Random, years: float, today: date) -> Person:
     arm = draw.choices(("cvi", "control", "other_calcinosis"), (0.70, 0.27, 0.03))[0]
     enrolled_on = today - timedelta(days=int(draw.uniform(0, years * 365)))
     age = min(92.0, max(25.0, draw.gauss(67, 11)))
     duration = min(age - 18, draw.lognormvariate(math.log(7), 0.9)) if arm == "cvi" else 0.0
     legs = [_leg(draw, limb, arm, duration, enrolled_on, today) for limb in LIMBS]
+    classes = {leg.limb: int(leg.clinical[1]) for leg in legs}
     person = Person(
         arm=arm,
         sex=draw.choices(("female", "male"), (0.58, 0.42))[0],
@@ -137,12 +160,13 @@ def _person(draw: Random, years: float, today: date) -> Person:
         legs=legs,
         visits=[],
         withdrawn=None,
+        about=draw_background(beside, arm, age, classes, enrolled_on, today),
     )
     if draw.random() < 0.03 and enrolled_on < today - timedelta(days=60):
         day = enrolled_on + timedelta(days=draw.randint(30, (today - enrolled_on).days))
         scope = draw.choice(("stop_contact", "stop_collection", "stop_sharing"))
         person.withdrawn = (day, scope)
-    _attend(draw, person, today)
+    _attend(draw, beside, person, today)
     return person
 
 
@@ -197,9 +221,10 @@ def _ulcers(draw: Random, leg: Leg, enrolled_on: date, today: date) -> None:
         onset = start = healed + timedelta(days=1 + int(draw.expovariate(TRUTH.recurrence_hazard)))
 
 
-def _attend(draw: Random, person: Person, today: date) -> None:
+def _attend(draw: Random, beside: Random, person: Person, today: date) -> None:
     """Which visits were attended, and what was recorded at each."""
     lost_on = person.enrolled_on + timedelta(days=int(draw.expovariate(0.08) * 365))
+    died_on = person.about.died_on or date.max
     for planned in CURRENT.for_arm(person.arm):
         visit = Visit(planned)
         person.visits.append(visit)
@@ -209,25 +234,48 @@ def _attend(draw: Random, person: Person, today: date) -> None:
         spread = (days.closes_on - days.opens_on).days
         on = days.opens_on + timedelta(days=int(draw.triangular(0, spread, spread / 2)))
         stopped = person.withdrawn and person.withdrawn[0] <= on
-        if planned.code == "BL" or (on <= today and on < lost_on and draw.random() < 0.92):
+        here = on <= today and on < min(lost_on, died_on)
+        if planned.code == "BL" or (here and draw.random() < 0.92):
             if not stopped:
                 visit.attended_on = min(on, today)
-                _record(draw, person, visit)
+                _record(draw, beside, person, visit)
         elif days.closes_on < today - timedelta(days=60) and not stopped:
-            visit.missed_because = "Did not come and could not be reached"
+            ended = died_on < days.closes_on
+            visit.missed_because = "Died" if ended else "Did not come and could not be reached"
+    if person.withdrawn is None:
+        last = max(visit.attended_on for visit in person.visits if visit.attended_on)
+        for row in background.ending(person.about, max(lost_on, last), today):
+            _add_row(person, row.log, row.known_on, row.values)
 
 
-def _record(draw: Random, person: Person, visit: Visit) -> None:
+def _add_row(person: Person, log: str, on: date, values: dict[str, Any]) -> None:
+    number = len(person.rows(log)) + 1
+    common = {"done_on": on, "examiner": "Simulation"}
+    person.logs.append(Form(log, "", str(number), values=common | values))
+
+
+def _record(draw: Random, beside: Random, person: Person, visit: Visit) -> None:
     on = visit.attended_on
     assert on is not None
+    if visit.planned.code == "BL":
+        for leg in person.legs:
+            if _class_on(leg, on) == "C5":
+                onset = person.enrolled_on.year - beside.randint(2, 15)
+                told = {"onset_on": str(onset), "reported_closed_on": str(onset + 1)}
+                past = {"limb": leg.limb, "source": "participant", **told}
+                _add_row(person, "past_ulcer", on, past)
+    for log, values in background.rows_told(person.about, on):
+        _add_row(person, log, on, values)
     for asked in CURRENT.forms(visit.planned.code, person.arm):
-        if asked.form not in SIMULATED:
-            continue
         common = {"done_on": on, "examiner": "Simulation"}
-        if asked.form != "ulcers" and draw.random() < 0.02:
-            continue  # not yet entered
+        if asked.form != "ulcers" and draw.random() < NOT_YET_ENTERED:
+            continue
         if asked.form == "laboratory":
             visit.forms.append(_laboratory(draw, common, on))
+            continue
+        if issubclass(FORMS[asked.form].model, VisitCrf):
+            values = _of_visit(beside, person, asked, on)
+            visit.forms.append(Form(asked.form, values=common | values))
             continue
         for leg in person.legs:
             if asked.form == "ulcers":
@@ -245,9 +293,95 @@ def _record(draw: Random, person: Person, visit: Visit) -> None:
                 visit.forms.append(Form("xray", leg.limb, values=common | values))
                 if draw.random() < 0.97:
                     visit.readings[leg.limb] = _reading(draw, leg, on)
+            elif asked.form in BESIDE:
+                values = BESIDE[asked.form](beside, person, leg, on)
+                if values:
+                    visit.forms.append(Form(asked.form, leg.limb, values=common | values))
             else:
                 values = _of_leg(draw, asked.form, asked.sections, leg, on)
                 visit.forms.append(Form(asked.form, leg.limb, values=common | values))
+
+
+def _of_visit(draw: Random, person: Person, asked: Asked, on: date) -> dict[str, Any]:
+    match asked.form:
+        case "history":
+            return background.history(person.about)
+        case "body":
+            return background.body(draw, person.about, any(person.told("history")))
+        case "log_review":
+            since = person.about.told_until or date.min
+            new = {row.code for row in person.logs if since < row.values["done_on"] <= on}
+            person.about.told_until = on
+            return background.log_review(new, baseline=not asked.sections)
+        case _:
+            worst = max(int(_class_on(leg, on)[1]) for leg in person.legs)
+            return background.reported_outcomes(draw, worst)
+
+
+def _leg_history(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, Any]:
+    previous_ulcer = bool(person.rows("past_ulcer", leg.limb))
+    return background.leg_history(person.about, leg.limb, previous_ulcer)
+
+
+def _examination(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, Any]:
+    calcified = leg.calcified_from is not None and leg.calcified_from <= on
+    coarse = leg.coarse_from is not None and leg.coarse_from <= on
+    zones = [zone.removeprefix("zone_") for zone in leg.zones] if calcified else []
+    return background.examination(draw, _class_on(leg, on), zones, coarse, on)
+
+
+def _villalta(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, Any]:
+    """Nothing for a leg of which no thrombosis is told."""
+    history = any(form["previous_dvt"] for form in person.told("leg_history", leg.limb))
+    events = any(row["kind"] == "dvt" for row in person.rows("event", leg.limb))
+    if not (history or events):
+        return {}
+    return background.villalta(draw, _class_on(leg, on), bool(_open_ulcers(leg, on)))
+
+
+def _calcinosis(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, Any]:
+    """By what was captured so far, as the investigator sees it."""
+    seen: list[tuple[date, bool]] = []
+    for visit in person.visits:
+        if visit.attended_on and leg.limb in visit.readings:
+            present = visit.readings[leg.limb]["calcification"] == "present"
+            seen.append((visit.attended_on, present))
+    looked = list(seen)
+    for look in person.told("ulcers", leg.limb):
+        if look["extruded_calcium"]:
+            looked.append((look["assessed_on"], True))
+    shown = [day for day, present in seen if present] or [day for day, calc in looked if calc]
+    samples = {form["sampled_on"]: form for form in person.told("laboratory")}
+    sample = samples.get(max(shown)) if shown else None
+    classes = [form["clinical"] for form in person.told("ceap", leg.limb)]
+    histories = list(person.told("history"))
+    return background.calcinosis(
+        draw,
+        calcified=bool(shown),
+        measured=(
+            (
+                sample["calcium_total"] + 0.02 * (40 - sample["albumin"]),
+                sample["phosphate"],
+            )
+            if sample
+            else None
+        ),
+        damaged=bool(person.rows("local_damage", leg.limb)),
+        connective_tissue=any(
+            one[name] for one in histories for name in background.CONNECTIVE_TISSUE
+        ),
+        dialysis=any(one["dialysis"] for one in histories),
+        advanced=bool(classes) and int(classes[-1][1]) >= 4,
+    )
+
+
+# Forms of a leg that are drawn beside its truth.
+BESIDE: dict[str, Callable[[Random, Person, Leg, date], dict[str, Any]]] = {
+    "leg_history": _leg_history,
+    "examination": _examination,
+    "villalta": _villalta,
+    "calcinosis": _calcinosis,
+}
 
 
 def _open_ulcers(leg: Leg, on: date) -> list[Ulcer]:
@@ -356,13 +490,13 @@ def _assessments(draw: Random, leg: Leg, common: dict[str, Any], on: date) -> li
 
 def _laboratory(draw: Random, common: dict[str, Any], on: date) -> Form:
     form = Form("laboratory", values=common | {"sampled_on": on})
-    for name, unit, mean, spread, places in (
-        ("calcium_total", "mmol/L", 2.35, 0.1, 3),
-        ("albumin", "g/L", 41, 4, 2),
-        ("phosphate", "mmol/L", 1.1, 0.15, 3),
-        ("pth", "pmol/L", 5, 1.5, 3),
-        ("creatinine", "µmol/L", 85, 20, 1),
-        ("vitamin_d_25oh", "nmol/L", 60, 15, 2),
+    for name, unit, mean, spread, places, limits in (
+        ("calcium_total", "mmol/L", 2.35, 0.08, 3, (2.15, background.CALCIUM_HIGH)),
+        ("albumin", "g/L", 41, 3, 2, (35, 52)),
+        ("phosphate", "mmol/L", 1.1, 0.15, 3, (0.8, background.PHOSPHATE_HIGH)),
+        ("pth", "pmol/L", 5, 1.5, 3, (1.6, 6.9)),
+        ("creatinine", "µmol/L", 85, 20, 1, (45, 110)),
+        ("vitamin_d_25oh", "nmol/L", 60, 15, 2, (50, 125)),
     ):
         value = round(max(mean / 3, draw.gauss(mean, spread)), min(places, 2))
         form.values |= {
@@ -370,6 +504,8 @@ def _laboratory(draw: Random, common: dict[str, Any], on: date) -> Form:
             f"{name}_typed": str(value),
             f"{name}_unit": unit,
             f"{name}_comparator": "=",
+            f"{name}_ref_low": limits[0],
+            f"{name}_ref_high": limits[1],
         }
     form.values |= {"crp": 5, "crp_comparator": "<"}
     form.absent = {

@@ -101,7 +101,7 @@ def _write_at(site: Site, people: list[Person]) -> None:
         entries: list[FormEntry] = []
         for row, visit in zip(visits, captured, strict=True):
             filled = {(form.code, form.limb, form.occurrence): form for form in visit.forms}
-            # Every place of the plan has its entry; ulcers only those that were assessed.
+            # Every place of the plan has its entry.
             for place in dict.fromkeys([*_places(visit, row.participant.arm), *filled]):
                 form = filled.get(place)
                 entry = FormEntry(
@@ -116,6 +116,17 @@ def _write_at(site: Site, people: list[Person]) -> None:
                 entries.append(entry)
                 if form:
                     forms.append((entry, form))
+        for participant, person in zip(participants, people, strict=True):
+            for told in person.logs:
+                entry = FormEntry(
+                    participant=participant,
+                    form=told.code,
+                    occurrence=told.occurrence,
+                    state=FormEntry.State.COMPLETE,
+                    revision=1,
+                )
+                entries.append(entry)
+                forms.append((entry, told))
         FormEntry.objects.bulk_create(entries)
         _records(forms, ulcers)
         xrays = {
@@ -131,8 +142,11 @@ def _write_at(site: Site, people: list[Person]) -> None:
 
 
 def _places(visit: SimulatedVisit, arm: str) -> Iterator[tuple[str, str, str]]:
+    """The plan's places; of a form with a rule of its own only those that were filled."""
     for asked in CURRENT.forms(visit.planned.code, arm):
         model = FORMS[asked.form].model
+        if "places" in vars(model):
+            continue
         if issubclass(model, LimbCrf):
             yield from ((asked.form, limb, "") for limb in LIMBS)
         elif issubclass(model, VisitCrf):

@@ -42,6 +42,7 @@ def written(db):
 def test_what_is_written_is_what_was_drawn(written):
     assert Participant.objects.count() == Identity.objects.count() == 60
     forms = sum(len(visit.forms) for person in written for visit in person.visits)
+    forms += sum(len(person.logs) for person in written)
     assert FormEntry.objects.filter(state="complete").count() == forms
     readings = sum(len(visit.readings) for person in written for visit in person.visits)
     assert Reading.objects.count() == readings > 0
