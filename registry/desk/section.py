@@ -85,7 +85,7 @@ class Section:
             proposals |= {"done_on": on, "assessed_on": on}
         previous = last.get(entry.pk)
         form = ItemsForm(
-            self.items,
+            self.kind.model.offered(self.items, entry),
             clock,
             data=MultiValueDict(entry.draft) if draft else data,
             record=record,

@@ -15,7 +15,8 @@ from registry.crfs.models import Calcinosis, Ceap, Examination
 from registry.quality.actions import recheck
 from registry.quality.models import DataQuery
 from registry.visits.actions import VisitError
-from registry.visits.models import FormEntry
+from registry.visits.crf import FORMS
+from registry.visits.models import End, FormEntry
 
 from .. import build
 from ..imaging import films
@@ -269,12 +270,19 @@ def test_a_death_before_a_visit_is_asked_about(cast, participant, visit):
     assert "3 months" in query.message
 
 
+def reasons_offered(cast, participant):
+    with user_scope(cast.ana):
+        entry = FormEntry(participant=participant, form="end")
+        return dict(End.offered(FORMS["end"].items(), entry)["reason"].choices)
+
+
 def test_lost_to_follow_up_is_refused_before_three_attempts(cast, participant, visit):
     on = participant.enrolled_on + timedelta(days=300)
     for attempt in range(3):
         with pytest.raises(VisitError, match="needs 3") as refused:
             build.row(cast.ana, participant, "end", ended_on=on, reason="lost_to_follow_up")
         assert refused.value.item == "reason"
+        assert "lost_to_follow_up" not in reasons_offered(cast, participant)
         build.row(
             cast.ana,
             participant,
@@ -282,6 +290,7 @@ def test_lost_to_follow_up_is_refused_before_three_attempts(cast, participant, v
             attempted_on=on - timedelta(days=9 - attempt),
             outcome="not_reached",
         )
+    assert "lost_to_follow_up" in reasons_offered(cast, participant)
     build.row(cast.ana, participant, "end", ended_on=on, reason="lost_to_follow_up")
 
 
