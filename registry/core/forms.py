@@ -174,6 +174,7 @@ class Row:
     last: str
     recorded: str
     note: Any
+    notice: str = ""
 
     @property
     def grouped(self) -> bool:
@@ -232,6 +233,7 @@ class ItemsForm(forms.Form):
         self.recorded = {name: v for name, v in (recorded or {}).items() if v is not None}
         self.draft, self.copies = draft, copies
         self.notes: Mapping[str, Any] = {}  # item → what its page says beside it
+        self.notices: Mapping[str, str] = getattr(record, "notices", {})
         super().__init__(data, prefix=prefix, initial=dict(initial or {}) | self._stored(record))
         if data is not None:
             self.data = self._settled(data, clock)
@@ -498,6 +500,7 @@ class ItemsForm(forms.Form):
                 else "",
                 recorded=show_value(item, self.recorded.get(name)),
                 note=self.notes.get(name),
+                notice=self.notices.get(name, ""),
             )
 
     @property

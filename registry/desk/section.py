@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.access.models import User
-from registry.core.dictionary import ABSENCE_CODES, Item, Kind
+from registry.core.dictionary import ABSENCE_CODES, Item, Kind, items_of
 from registry.core.forms import Clock, ItemsForm, show_value
 from registry.visits.crf import FORMS, Carried, Crf, FileItem, FormKind
 from registry.visits.models import Attachment, FormEntry, Visit
@@ -41,6 +41,13 @@ class Column:
                 value = getattr(self.record, column.name)
                 plain = value if item.kind == Kind.SCORE else show_value(item, value)
                 yield item.label, _("not computable") if value is None else str(plain)
+
+    @property
+    def proposed(self) -> Iterator[tuple[str, str]]:
+        """Label and value of what the other records propose for items that nobody types."""
+        for name, item in items_of(FORMS[self.entry.form].model).items():
+            if item.derived and name in self.form.recorded:
+                yield item.label, show_value(item, self.form.recorded[name])
 
     @property
     def typed(self) -> bool:
@@ -79,7 +86,7 @@ class Section:
             proposals |= {"done_on": on, "assessed_on": on}
         previous = last.get(entry.pk)
         form = ItemsForm(
-            self.items,
+            self.kind.model.offered(self.items, entry),
             clock,
             data=MultiValueDict(entry.draft) if draft else data,
             record=record,

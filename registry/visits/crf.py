@@ -23,7 +23,7 @@ from registry.core.findings import Finding
 from .days import impossible_days
 
 if TYPE_CHECKING:
-    from .models import Visit
+    from .models import FormEntry, Visit
 
 Place = tuple[str, str]  # leg, occurrence
 
@@ -116,6 +116,11 @@ class Crf(SiteRecord):
     def places(cls, visit: Visit) -> Iterable[Place]:
         """The legs or occurrences for which the form is asked at ``visit``; none: not asked."""
         raise NotImplementedError
+
+    @classmethod
+    def offered(cls, items: dict[str, Item], entry: FormEntry) -> dict[str, Item]:
+        """``items`` as they are offered for ``entry``: some choices may have to be earned."""
+        return items
 
     @classmethod
     def recorded(cls, visit: Visit, limb: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from registry.core.dates import show_date
 from registry.core.findings import Finding, Level
 
+LOST = "lost_to_follow_up"
 ATTEMPTS_BEFORE_LOST = 3
 # What an amputation leaves of the leg, by the words of the leg check.
 LEG_LOST_BY = {
@@ -180,7 +181,7 @@ def end_refusals(end: Ended, *, attempts: int, others: int, enrolled_on: date) -
             _("The end of participation is recorded already. Correct that one."),
             "ends_once",
         )
-    if end.reason == "lost_to_follow_up" and not may_be_lost(attempts):
+    if end.reason == LOST and not may_be_lost(attempts):
         yield Finding(
             Level.IMPOSSIBLE,
             "reason",

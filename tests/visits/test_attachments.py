@@ -13,6 +13,7 @@ from PIL import Image
 
 from registry.access.scope import user_scope
 from registry.audit.models import Change, Look
+from registry.visits.actions import add_unscheduled_visit
 from registry.visits.attaching import AttachmentError, add_attachment
 from registry.visits.models import Attachment, FormEntry
 
@@ -187,3 +188,35 @@ def test_a_question_without_files_has_no_page(cast, visit, entry):
     with user_scope(cast.ana):
         ceap = visit.entries.get(form="ceap", limb="right")
     assert client.get(page_of(ceap)).status_code == 404
+
+
+@pytest.fixture
+def biopsy(cast):
+    participant = build.participant(cast.ana)
+    with user_scope(cast.ana):
+        visit = add_unscheduled_visit(
+            by=cast.ana, participant=participant, on=participant.enrolled_on
+        )
+        return visit.entries.get(form="biopsy", limb="left")
+
+
+def test_a_report_is_one_file_seen_only_by_who_enters_data(cast, biopsy):
+    assert send(cast.ana, biopsy, PDF, "r.pdf", "report").status_code == 302
+    (report,), _files = kept(cast)
+    assert (report.media_type, report.stored.open().read()) == ("application/pdf", PDF)
+    second = send(cast.ana, biopsy, PDF + b"%%EOF", "r.pdf", "report")
+    assert "Remove it first" in second.content.decode()
+    address = reverse("attachment", args=[report.pk])
+    assert as_user(cast.ana).get(address)["Content-Disposition"].startswith("attachment")
+    for user in (cast.vera, cast.eli, cast.ines):
+        assert as_user(user).get(address).status_code == 403
+        page = as_user(user).get(page_of(biopsy, "report")).content.decode()
+        assert "may name the participant" in page
+        assert address not in page
+
+
+def test_half_a_report_is_refused(cast, biopsy):
+    response = send(cast.ana, biopsy, PDF[:12], "r.pdf", "report")
+    assert response.status_code == 422
+    assert "not whole" in response.content.decode()
+    assert kept(cast) == ([], 0)
