@@ -38,7 +38,7 @@ from registry.access.scope import user_scope  # noqa: E402
 from tests import build, databases, people  # noqa: E402
 
 SMALL, LARGE = 1_000, 100_000
-ROUNDS = 40
+ROUNDS = 30
 LIMIT = 1.3
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HERE = "<!-- results of make bench -->"

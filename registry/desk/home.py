@@ -14,7 +14,7 @@ from registry.core.pages import count
 
 from .work import Reader, groups_of
 
-SHOWN = 8
+SHOWN = 6
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-from django.db.models import Exists, OuterRef, Subquery, TextField, Value
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, Subquery, TextField, Value
 from django.db.models.functions import MD5, Cast, Concat
 from django.utils.translation import gettext as _
 
@@ -95,6 +96,13 @@ class Xray(LimbCrf):
     )
 
     objects = Xrays.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["site", "acquired_on"], condition=Q(performed=True), name="xray_by_day"
+            )
+        ]
 
     @property
     def zones_seen(self) -> frozenset[str]:

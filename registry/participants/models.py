@@ -142,6 +142,13 @@ class Consent(SiteRecord):
                 name="consent_withdrawal_whole",
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["screening"],
+                condition=Q(withdrawn_on__isnull=False),
+                name="consent_withdrawn",
+            )
+        ]
 
 
 class Participants(SiteRecords):

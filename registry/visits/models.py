@@ -172,7 +172,12 @@ class Visit(SiteRecord):
                 fields=["site", "closes_on"],
                 condition=Q(attended_on__isnull=True, missed_because=""),
                 name="visit_outstanding",
-            )
+            ),
+            models.Index(
+                fields=["site", "opens_on"],
+                condition=Q(attended_on__isnull=True, missed_because=""),
+                name="visit_opening",
+            ),
         ]
 
     def __str__(self) -> str:

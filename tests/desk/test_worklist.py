@@ -4,9 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from registry.access.scope import user_scope
+from registry.participants.rules import study_number
 from registry.visits.actions import save_draft
 
 from .. import build
@@ -149,3 +152,22 @@ def test_the_next_visit_that_is_due_is_one_press_away(client, cast, overdue):
     assert [following(one) for one in overdue[:3]] == [in_turn[1], in_turn[2], in_turn[0]]
     client.force_login(cast.vera)
     assert following(overdue[0]) is None
+
+
+def test_search_stands_in_the_header_for_who_may_view(client, cast):
+    for who, there in (("ana", True), ("eli", True), ("chen", False), ("kei", False)):
+        client.force_login(getattr(cast, who))
+        page = text(client.get(reverse("home"), follow=True))
+        assert ('name="q"' in page.partition("<main")[0]) is there
+
+
+def test_a_foreign_number_costs_the_same_questions_as_none(
+    client, cast, overdue, django_assert_num_queries
+):
+    client.force_login(cast.ana)
+    missing = study_number("RIO", 77)
+    client.get(reverse("participants"), {"q": missing})
+    with CaptureQueriesContext(connection) as asked:
+        client.get(reverse("participants"), {"q": missing})
+    with django_assert_num_queries(len(asked)):
+        client.get(reverse("participants"), {"q": overdue[3].study_number})
