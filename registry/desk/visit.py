@@ -18,7 +18,9 @@ from registry.quality.models import DataQuery
 from registry.visits import actions
 from registry.visits.models import Visit
 
-from .section import Section, last_records, sections_of
+from . import guard
+from .reasons import REASONS
+from .section import Section, last_records, saved_at, sections_of
 
 VISIT_ON = {"visit_on": date("Date of the visit", required=True, absence=False).item}
 MISSED = {"because": text("Why the visit was missed", required=True, absence=False).item}
@@ -44,6 +46,8 @@ def attend(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
+    if refused := guard.misplaced(request, found.participant):
+        return show_visit(request, found, [], status=409, problems=[("", refused)])
     form = _date_form(found, request.POST)
     if form.is_valid():
         try:
@@ -61,6 +65,8 @@ def miss(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
+    if refused := guard.misplaced(request, found.participant):
+        return show_visit(request, found, [], status=409, problems=[("", refused)])
     form = _missed_form(found, request.POST)
     if form.is_valid():
         try:
@@ -87,10 +93,10 @@ def show_visit(
     request: UserRequest,
     visit: Visit,
     sections: list[Section],
-    wrong: Section | None = None,
     status: int = 200,
     date_form: ItemsForm | None = None,
     missed_form: ItemsForm | None = None,
+    problems: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     with_status = Visit.objects.filter(pk=visit.pk).with_status(visit.participant.site.today)
     keys = {
@@ -106,7 +112,7 @@ def show_visit(
         "participant": visit.participant,
         "status": with_status.get().status,
         "sections": sections,
-        "problems": wrong.problems if wrong else problem_form.problems if problem_form else [],
+        "problems": problems or (problem_form.problems if problem_form else []),
         "queries": [
             (query, keys[query.label, query.key])
             for query in queries
@@ -115,6 +121,9 @@ def show_visit(
         "date_form": date_form or _date_form(visit),
         "missed_form": missed_form or _missed_form(visit),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),
+        "page_token": guard.page_token(request.user, visit.participant),
+        "saved_at": saved_at(sections),
+        "reasons": REASONS,
         "asks_ulcers": any(asked.form == "ulcers" for asked in visit.asked),
     }
     return render(request, "desk/visit.html", context, status=status)
