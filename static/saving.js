@@ -56,7 +56,7 @@ class Section {
     }
     body.append("action", "draft");
     if (choice) body.append("choice", choice);
-    const response = await window.saphena.send(this.form.action, {
+    const response = await window.saphena.send(this.form.getAttribute("action"), {
       method: "POST", body, keepalive: body.toString().length < 60_000, signal: AbortSignal.timeout(PATIENCE),
     });
     const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
@@ -224,18 +224,27 @@ document.addEventListener("submit", async (event) => {
   if (!whole || submitter?.value === "draft") return;
   leaving = true;
   show();
-  form.requestSubmit(submitter);
+  setTimeout(() => form.requestSubmit(submitter)); // not while this event is still under way
 });
 
 // -- focus ---------------------------------------------------------------------------------------
 
 function goTo(anchor) {
-  document.getElementById(anchor)?.querySelector("h2")?.focus();
+  const section = document.getElementById(anchor);
+  section?.scrollIntoView();
+  section?.querySelector("h2")?.focus({ preventScroll: true });
 }
 for (const link of document.querySelectorAll(".sections a[href^='#']")) {
-  link.addEventListener("click", () => setTimeout(goTo, 0, link.hash.slice(1)));
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+    goTo(link.hash.slice(1));
+  });
 }
-if (location.hash && !document.querySelector(".problems")) goTo(location.hash.slice(1));
+// After the browser's own jump, which would take the focus away again.
+addEventListener("load", () => {
+  if (location.hash.startsWith("#form-") && !document.querySelector(".problems")) goTo(location.hash.slice(1));
+});
 
 show();
 if (sections.some((section) => section.waiting)) pump();

@@ -11,6 +11,7 @@ let touched = Date.now(); // somebody opened this page
 let reported = Date.now();
 let check;
 let again = null; // the dialog that asks the password, while it does
+let caret = null; // where one was typing then
 
 const csrf = () => document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1] ?? "";
 const active = () => Date.now() - touched < RECENT_MS;
@@ -70,6 +71,8 @@ extended(idleSeconds);
 function askPassword() {
   if (again) return;
   if (ends.open) ends.close();
+  const { activeElement: box } = document;
+  caret = box?.selectionStart == null ? null : [box, box.selectionStart, box.selectionEnd];
   again = template.content.firstElementChild.cloneNode(true);
   document.body.append(again);
   again.addEventListener("cancel", (event) => event.preventDefault());
@@ -101,6 +104,7 @@ async function signIn(event) {
     return;
   }
   again.close(); // gives the focus back to where one typed
+  if (caret) caret[0].setSelectionRange(caret[1], caret[2]);
   again.remove();
   again = null;
   touched = Date.now();
