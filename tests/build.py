@@ -11,12 +11,15 @@ from typing import Any
 
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
+from registry.core.dictionary import Kind, items_of
+from registry.crfs.models import Examination, History, LegHistory
+from registry.crfs.villalta import SIGNS, SYMPTOMS
 from registry.participants import actions as participants
 from registry.participants.models import Consent, ConsentVersion, Participant, Screening
 from registry.participants.vault import Person
 from registry.visits import actions as visits
-from registry.visits.crf import Crf
-from registry.visits.models import Visit
+from registry.visits.crf import FORMS, Crf
+from registry.visits.models import FormEntry, Visit
 
 _numbers = count(1)
 
@@ -92,7 +95,31 @@ def attended(by: User, participant: Participant, code: str = "BL", on: date | No
         return visit
 
 
+def _no(model: type[Crf]) -> dict[str, bool]:
+    """ "No" to every yes/no that is required."""
+    return {
+        name: False
+        for name, item in items_of(model).items()
+        if item.kind == Kind.YES_NO and item.required
+    }
+
+
 FILLED: dict[str, dict[str, Any]] = {
+    "history": {
+        "height_cm": "170",
+        "weight_kg": "80",
+        "smoking": "never",
+        **_no(History),
+    },
+    "leg_history": {"joint_replacement": ["none"], **_no(LegHistory)},
+    "examination": {"pulses": "normal", "oedema": 1, **_no(Examination)},
+    "body": {"weight_kg": "80"},
+    "villalta": dict.fromkeys([*SYMPTOMS, *SIGNS], 0),
+    "log_review": dict.fromkeys(
+        ["treatment", "event", "local_damage", "venous_treatment", "past_ulcer"], "nothing_new"
+    ),
+    "calcinosis": {"proposal_confirmed": True},
+    "reported_outcomes": {"pain_nrs": 2, "eq5d_profile": "21111", "eq5d_version": "5L"},
     "leg_check": {"leg_status": "present", "any_open_ulcer": False},
     "ceap": {
         "ceap_version": "2020",
@@ -146,6 +173,10 @@ def form(
         plain |= {"sampled_on": on}
     if code == "xray":
         plain |= {"acquired_on": on}
+    if code == "log_review":  # as its sections are asked at the visit
+        asked = next(asked for asked in visit.asked if asked.form == code)
+        items = FORMS[code].items(asked.sections)
+        plain = {name: value for name, value in plain.items() if name in items}
     with user_scope(by):
         entry = visit.entries.get(form=code, limb=limb, occurrence=occurrence)
         return visits.save_form(
@@ -154,4 +185,20 @@ def form(
             values=plain | values,
             absent=absent or {},
             revision=entry.revision,
+        )
+
+
+def row(by: User, participant: Participant, code: str, **values: Any) -> Crf:
+    """A completed row of a log."""
+    with user_scope(by):
+        entries = FormEntry.objects.filter(participant=participant, form=code, visit=None)
+        entry = FormEntry.objects.create(
+            participant=participant, form=code, occurrence=str(entries.count() + 1)
+        )
+        return visits.save_form(
+            by=by,
+            entry=entry,
+            values={"done_on": participant.enrolled_on} | values,
+            absent={},
+            revision=0,
         )

@@ -100,12 +100,13 @@ def _entered(path: str = "entry.") -> Fields:
 
 
 def form_serializer(kind: FormKind) -> type[serializers.Serializer[Any]]:
-    """The serializer of a registered form."""
+    """The serializer of a registered form; a log's row says itself of which leg it is."""
+    own = items_of(kind.model)
     return record_serializer(
         kind.model,
         {
             **_whose("entry.participant."),
-            **_entered(),
+            **{name: column for name, column in _entered().items() if name not in own},
             "occurrence": _text("entry.occurrence", "Row of a log, or label of an ulcer"),
         },
     )

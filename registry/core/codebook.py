@@ -129,8 +129,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
         in_one_cell(entry.choices),
         _range(item.possible),
         _range(item.expected),
-        _yes(item.required),
-        " and ".join(_condition(name, wanted) for name, wanted in item.when.items()),
+        f"when {_conditions(item.required_when)}" if item.required_when else _yes(item.required),
+        _conditions(item.when),
         item.privacy,
         item.section,
         item.since,
@@ -144,6 +144,10 @@ def _range(ends: Range | None) -> str:
 
 def _yes(fact: bool) -> str:
     return "yes" if fact else "no"
+
+
+def _conditions(conditions: Mapping[str, Any]) -> str:
+    return " and ".join(_condition(name, wanted) for name, wanted in conditions.items())
 
 
 def _condition(name: str, wanted: Any) -> str:

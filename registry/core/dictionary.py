@@ -67,7 +67,8 @@ class Item:
 
     ``possible`` and ``expected`` are closed ranges in ``unit``; ``also`` maps each other unit of
     entry to the factor that turns it into ``unit``; ``when`` names the items (and the value or
-    values) under which the item is asked; ``choices`` are (code, label) in order.
+    values) under which the item is asked, ``required_when`` those under which it must be answered;
+    ``choices`` are (code, label) in order; ``pattern`` is what a text must match as a whole.
     """
 
     kind: Kind
@@ -80,6 +81,7 @@ class Item:
     expected: Range | None = None
     places: int = 0
     required: bool = False
+    required_when: Mapping[str, Any] = field(default_factory=dict)
     when: Mapping[str, Any] = field(default_factory=dict)
     alone: str = ""
     section: str = ""
@@ -92,6 +94,7 @@ class Item:
     absence: bool = True
     companion_of: str = ""
     one_line: bool = False
+    pattern: str = ""
 
     @property
     def label(self) -> str:
@@ -111,15 +114,25 @@ class Item:
 
     def asked(self, values: Mapping[str, Any]) -> bool:
         """Whether ``values`` (item → value) satisfy every condition of ``when``."""
-        for name, wanted in self.when.items():
-            value = values.get(name)
-            allowed = wanted if isinstance(wanted, tuple | list | set | frozenset) else (wanted,)
-            if isinstance(value, list):
-                if not set(value) & set(allowed):
-                    return False
-            elif value not in allowed:
+        return _hold(self.when, values)
+
+    def needed(self, values: Mapping[str, Any]) -> bool:
+        """Whether the item must be answered beside ``values``."""
+        if self.required_when:
+            return self.asked(values) and _hold(self.required_when, values)
+        return self.required and self.asked(values)
+
+
+def _hold(conditions: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    for name, wanted in conditions.items():
+        value = values.get(name)
+        allowed = wanted if isinstance(wanted, tuple | list | set | frozenset) else (wanted,)
+        if isinstance(value, list):
+            if not set(value) & set(allowed):
                 return False
-        return True
+        elif value not in allowed:
+            return False
+    return True
 
 
 def _attach(column: Any, item: Item) -> Any:
@@ -235,7 +248,10 @@ def yes_no(label: str, *, privacy: str = "release", **about: Any) -> Any:
 
 
 def text(label: str, *, privacy: str = "withhold", **about: Any) -> Any:
-    """Free text; never leaves the registry. ``one_line=True`` for names and labels."""
+    """Free text; never leaves the registry. ``one_line=True`` for names and labels.
+
+    With a ``pattern`` it is not free: a code of a fixed form, which may be released.
+    """
     return _attach(models.TextField(null=True, blank=True), _item(Kind.TEXT, label, privacy, about))
 
 
@@ -266,6 +282,11 @@ def derived(
         models.GeneratedField(expression=expression, output_field=output, db_persist=True),
         _item(kind, label, privacy, about, derived=True, absence=False),
     )
+
+
+def at_saving(column: Any) -> Any:
+    """An item that nobody types: the record writes it in ``before_saving``, from its neighbours."""
+    return _attach(column, replace(column.item, derived=True, absence=False))
 
 
 def _item(kind: Kind, label: str, privacy: str, about: Mapping[str, Any], **more: Any) -> Item:
@@ -337,7 +358,7 @@ def _companions(name: str, item: Item) -> Iterator[tuple[str, Any]]:
 
 def _constraints(model: type[models.Model], code: str) -> Iterator[models.CheckConstraint]:
     for name, item in items_of(model).items():
-        if item.derived:
+        if isinstance(model._meta.get_field(name), models.GeneratedField):
             continue
         if item.kind == Kind.MULTI:
             codes = [choice_ for choice_, _ in item.choices]
@@ -346,6 +367,8 @@ def _constraints(model: type[models.Model], code: str) -> Iterator[models.CheckC
             allowed = Q(**{f"{name}__in": [choice_ for choice_, _ in item.choices]})
         elif item.kind == Kind.PARTIAL_DATE:
             allowed = Q(**{f"{name}__regex": PARTIAL_DATE})
+        elif item.pattern:
+            allowed = Q(**{f"{name}__regex": f"^({item.pattern})$"})
         elif item.possible is not None:
             low, high = (Decimal(str(end)) for end in item.possible)
             allowed = Q(**{f"{name}__gte": low, f"{name}__lte": high})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,7 +59,7 @@ def _judge_item(
 ) -> Iterator[Finding]:
     value = values.get(name)
     if value is None:
-        if item.required and name not in absent and item.asked(values):
+        if name not in absent and item.needed(values):
             yield Finding(
                 Level.MISSING,
                 name,
@@ -77,6 +78,11 @@ def _judge_item(
             yield _impossible(name, _("%(label)s: choose among the answers."), item)
         elif item.alone in value and len(value) > 1:
             yield _impossible(name, _("%(label)s: “%(alone)s” excludes the other answers."), item)
+    if item.pattern and not re.fullmatch(item.pattern, value):
+        form = _("%(label)s cannot be written like this. %(help)s")
+        yield Finding(
+            Level.IMPOSSIBLE, name, form % {"label": item.label, "help": item.help}, "possible"
+        )
     if item.kind in (Kind.NUMBER, Kind.SCORE, Kind.YEAR):
         yield from _judge_range(name, item, Decimal(value), values, confirmed)
 

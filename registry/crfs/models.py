@@ -1,6 +1,19 @@
 """The paper forms, one file each."""
 
+from .biopsy import Biopsy as Biopsy
+from .body import Body as Body
+from .calcinosis import Calcinosis as Calcinosis
 from .ceap import Ceap as Ceap
+from .examination import Examination as Examination
+from .history import History as History
 from .laboratory import Laboratory as Laboratory
+from .leg_history import LegHistory as LegHistory
 from .limits import LaboratoryLimit as LaboratoryLimit
+from .local_damage import LocalDamage as LocalDamage
+from .log_review import LogReview as LogReview
+from .other_imaging import OtherImaging as OtherImaging
+from .reported_outcomes import ReportedOutcomes as ReportedOutcomes
+from .treatment import Treatment as Treatment
 from .vcss import Vcss as Vcss
+from .venous_treatment import VenousTreatment as VenousTreatment
+from .villalta import Villalta as Villalta

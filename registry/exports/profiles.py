@@ -22,6 +22,8 @@ from psycopg import sql
 from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
 
+from .worked_out import AGE_AT_FIRST_ULCER, HEALED, ULCER_OUTCOME
+
 SMALLEST: Final = 8
 """People below which a group is hidden, in datasets' rare values and in previews alike."""
 
@@ -69,23 +71,45 @@ class As:
     choices: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Merged:
+    """A choice of which ``codes`` leave as one, ``into``; the others leave as they are."""
+
+    codes: tuple[str, ...]
+    into: str
+    label: str
+
+    @property
+    def sql(self) -> str:
+        codes = ", ".join(f"'{code}'" for code in self.codes)
+        return f"CASE WHEN {{c}} IN ({codes}) THEN '{self.into}' ELSE {{c}} END"
+
+    def choices(self, entry: Entry) -> dict[str, str]:
+        kept = {code: word for code, word in entry.choices.items() if code not in self.codes}
+        return {**kept, self.into: gettext(self.label)}
+
+
 class Whole:
     """A grouped item that a profile lets leave as it is."""
 
 
 AS_IS: Final = Whole()
 OUT: Final = None
-Rule = As | Whole | None
+Rule = As | Merged | Whole | None
 
 
 @dataclass(frozen=True)
 class Profile:
-    """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves."""
+    """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves.
+
+    ``worked_out``: ``form.item`` of what is computed over several records, → how it leaves.
+    """
 
     code: str
     text: str
     about: str
     mapping: Mapping[str, Rule]
+    worked_out: Mapping[str, As]
 
     @property
     def label(self) -> str:
@@ -127,6 +151,16 @@ class Profile:
             return
         if isinstance(rule, Whole):
             yield from _as_it_is(entry, column)
+        elif isinstance(rule, Merged):
+            yield Column(
+                entry.export_name,
+                entry.item.label,
+                Kind.CHOICE,
+                _written(rule.sql, column),
+                choices=rule.choices(entry),
+                form=entry.form,
+                item=entry.name,
+            )
         elif rule:
             yield Column(
                 name=f"{entry.form}_{rule.name or entry.name}",
@@ -138,6 +172,21 @@ class Profile:
                 form=entry.form,
                 item=entry.name,
             )
+
+    def worked_out_columns(self, form: str) -> Iterator[Column]:
+        """The columns of a form, its rows with alias ``t``, that no single item holds."""
+        for name, rule in self.worked_out.items():
+            if name.partition(".")[0] == form:
+                yield Column(
+                    name.replace(".", "_"),
+                    gettext(rule.label),
+                    rule.kind,
+                    sql.SQL(rule.sql),
+                    unit=rule.unit,
+                    choices=rule.choices,
+                    form=form,
+                    item=name.partition(".")[2],
+                )
 
 
 def _written(template: str, column: sql.Composable) -> sql.Composable:
@@ -224,6 +273,8 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
                 choices=entry.choices,
                 **about,
             )
+        case Kind.TEXT if item.pattern:
+            yield Column(name, label, Kind.TEXT, column, **about)
         case Kind.TEXT if item.companion_of:
             # The number as typed; whatever else got into the column is no number and stays here.
             number = _written("CASE WHEN {c} ~ '^-?[0-9]+([.][0-9]+)?$' THEN {c} END", column)
@@ -252,6 +303,52 @@ EXAMINER_KEY: Final = "encode(sha256(convert_to({site} || ':' || {c}, 'UTF8')), 
 _DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FROM {enrolled})
     + (extract(doy FROM {enrolled}) - 1) / 365.25
     - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
+
+_TEN_YEARS = (
+    "CASE WHEN {c} >= 90 THEN '90+'"
+    " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END"
+)
+_BANDS_OF_AGE = {
+    **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(0, 90, 10)},
+    "90+": gettext_noop("90 or more"),
+}
+
+_RARE = "lupus dermatomyositis panniculitis sarcoidosis kidney_transplant dialysis bone_disease"
+# One of the rare conditions stands for all of them: yes as soon as one is, no when all are.
+_ANY_RARE = f"({{c}} OR {' OR '.join(f't.{name}' for name in _RARE.split())})::int"
+
+MAJOR_EVENTS: Final = (
+    "amputation_toe",
+    "amputation_foot",
+    "amputation_below_knee",
+    "amputation_above_knee",
+    "pulmonary_embolism",
+    "death",
+)
+# What would tell one major event from another.
+_UNLESS_MAJOR = "CASE WHEN t.kind NOT IN ({}) THEN {{c}} END".format(
+    ", ".join(f"'{code}'" for code in MAJOR_EVENTS)
+)
+_MAJOR_LABEL = gettext_noop("major event")
+_SYSTEMIC = Merged(
+    ("metastatic", "calciphylaxis"), "systemic_type", gettext_noop("metastatic or calciphylaxis")
+)
+
+# The classes of the WHO, in kg/m².
+_BMI_CLASS = (
+    "CASE WHEN {c} < 18.5 THEN 'underweight' WHEN {c} < 25 THEN 'normal'"
+    " WHEN {c} < 30 THEN 'overweight' WHEN {c} < 35 THEN 'obese_1'"
+    " WHEN {c} < 40 THEN 'obese_2' WHEN {c} >= 40 THEN 'obese_3' END"
+)
+_BMI_CLASSES = {
+    "underweight": gettext_noop("underweight, under 18.5"),
+    "normal": gettext_noop("normal, 18.5 to under 25"),
+    "overweight": gettext_noop("overweight, 25 to under 30"),
+    "obese_1": gettext_noop("obesity class I, 30 to under 35"),
+    "obese_2": gettext_noop("obesity class II, 35 to under 40"),
+    "obese_3": gettext_noop("obesity class III, 40 or more"),
+}
+_BY_FIVE = "(round({c} / 5) * 5)::int"
 
 _BASE: Mapping[str, Rule] = {
     # The participant's, said once.
@@ -290,15 +387,11 @@ SAFE_HARBOR = Profile(
             Kind.CHOICE,
         ),
         "participant.age_at_enrolment": As(
-            "CASE WHEN {c} >= 90 THEN '90+'"
-            " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END",
+            _TEN_YEARS,
             Kind.CHOICE,
             gettext_noop("Age at enrolment, ten-year bands"),
             unit="a",
-            choices={
-                **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(10, 90, 10)},
-                "90+": gettext_noop("90 or more"),
-            },
+            choices=_BANDS_OF_AGE,
         ),
         "participant.enrolled_on": As(
             "extract(year FROM {c})::int", Kind.NUMBER, gettext_noop("Year of enrolment")
@@ -306,8 +399,43 @@ SAFE_HARBOR = Profile(
         "recruited_in": OUT,
         "control_reason": OUT,
         "leg_status": OUT,
+        "height_cm": OUT,
+        "weight_kg": OUT,
+        "bmi": As(
+            _BMI_CLASS,
+            Kind.CHOICE,
+            gettext_noop("Body mass index, class of the WHO"),
+            "bmi_class",
+            choices=_BMI_CLASSES,
+        ),
+        "history.systemic_sclerosis": As(
+            _ANY_RARE,
+            Kind.YES_NO,
+            gettext_noop("Rare systemic condition"),
+            "rare_systemic_condition",
+            choices=NO_YES,
+        ),
+        **{f"history.{name}": OUT for name in _RARE.split()},
+        "event.kind": Merged(MAJOR_EVENTS, "major_event", _MAJOR_LABEL),
+        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE),
+        "event.related_to_ulcer": As(
+            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES
+        ),
+        "event.cause_of_death": OUT,
+        "end.reason": Merged(("died",), "major_event", _MAJOR_LABEL),
+        "calcinosis.proposed": _SYSTEMIC,
+        "calcinosis.overridden_to": _SYSTEMIC,
+        "calcinosis.calcinosis_type": _SYSTEMIC,
         "examiner": OUT,
         "reader": OUT,
+    },
+    {
+        "ulcer.ulcer_outcome": As(
+            f"CASE WHEN {HEALED} THEN 'healed' ELSE 'not_healed' END",
+            Kind.CHOICE,
+            gettext_noop("Outcome"),
+            choices={"healed": gettext_noop("healed"), "not_healed": gettext_noop("not healed")},
+        ),
     },
 )
 
@@ -339,6 +467,21 @@ LIMITED = Profile(
         "recruited_in": AS_IS,
         "control_reason": AS_IS,
         "leg_status": AS_IS,
+        "height_cm": As(
+            _BY_FIVE, Kind.NUMBER, gettext_noop("Height, to the nearest 5 cm"), unit="cm"
+        ),
+        "weight_kg": As(
+            _BY_FIVE, Kind.NUMBER, gettext_noop("Weight, to the nearest 5 kg"), unit="kg"
+        ),
+        "bmi": AS_IS,
+        "history.systemic_sclerosis": AS_IS,
+        **{f"history.{name}": AS_IS for name in _RARE.split()},
+        "event.kind": AS_IS,
+        "event.cause_of_death": AS_IS,
+        "end.reason": AS_IS,
+        "calcinosis.proposed": AS_IS,
+        "calcinosis.overridden_to": AS_IS,
+        "calcinosis.calcinosis_type": AS_IS,
         "examiner": As(
             _stand_in("examiner", EXAMINER_KEY),
             Kind.NUMBER,
@@ -346,6 +489,26 @@ LIMITED = Profile(
         ),
         "reader": As(
             _stand_in("reader", "{c}::text"), Kind.NUMBER, gettext_noop("Reader (random number)")
+        ),
+    },
+    {
+        "participant.age_at_first_ulcer": As(
+            _TEN_YEARS.format(c=AGE_AT_FIRST_ULCER),
+            Kind.CHOICE,
+            gettext_noop("Age at the first ulcer, ten-year bands"),
+            unit="a",
+            choices=_BANDS_OF_AGE,
+        ),
+        "ulcer.ulcer_outcome": As(
+            ULCER_OUTCOME,
+            Kind.CHOICE,
+            gettext_noop("Outcome"),
+            choices={
+                "healed": gettext_noop("healed"),
+                "amputated": gettext_noop("amputated"),
+                "died": gettext_noop("died"),
+                "censored": gettext_noop("censored"),
+            },
         ),
     },
 )

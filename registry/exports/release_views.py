@@ -24,7 +24,7 @@ from registry.core.dictionary import ABSENCE_CODES, Kind
 from registry.imaging.models import Reading, Xray
 from registry.participants.models import Consent, Participant, Screening
 from registry.ulcers.models import Ulcer
-from registry.visits.crf import FORMS, Crf, FormKind, LimbCrf, VisitCrf
+from registry.visits.crf import FORMS, Crf, FormKind, LogCrf, VisitCrf
 from registry.visits.models import LIMBS, FormEntry, Visit
 
 from .models import Dataset, DatasetRequest, Pseudonym, StandIn
@@ -111,14 +111,16 @@ def tables(profile: Profile) -> list[Table]:
 def _form(profile: Profile, kind: FormKind) -> Table:
     model = kind.model
     of_ulcer = any(column.related_model is Ulcer for column in model._meta.concrete_fields)
-    joins, keys = _ENTRY + " JOIN {record} t ON t.entry_id = e.id", [_visit("v")]
-    if not issubclass(model, VisitCrf):
-        keys.append(_limb("e"))
+    joins = _ENTRY + " JOIN {record} t ON t.entry_id = e.id"
+    if issubclass(model, LogCrf):  # of no visit; its leg, where it has one, is an item
+        keys = [_occurrence("e")]
+    elif issubclass(model, VisitCrf):
+        keys = [_visit("v")]
+    else:
+        keys = [_visit("v"), _limb("e")]
     if of_ulcer:
         joins += " JOIN {ulcer} k ON k.id = t.ulcer_id"
         keys.append(_ulcer("k"))
-    elif not issubclass(model, VisitCrf | LimbCrf):
-        keys.append(_occurrence("e"))
     name, text = kind.code, kind.text
     if of_ulcer:  # beside the table of the ulcers themselves
         name, text = "ulcer_assessments", gettext_noop("Assessments of ulcers")
@@ -154,12 +156,7 @@ def _table(
         text,
         asked_as,
         (_participant(), *keys),
-        tuple(
-            column
-            for model, alias in shown.items()
-            for entry in codebook.entries_of(model)
-            for column in profile.columns(entry, alias)
-        ),
+        tuple(_items(profile, shown)),
         SQL(joins).format(
             participant=named(Participant),
             screening=named(Screening),
@@ -173,6 +170,13 @@ def _table(
             finished=_FINISHED,
         ),
     )
+
+
+def _items(profile: Profile, shown: dict[type[models.Model], str]) -> Iterator[Column]:
+    for model, alias in shown.items():
+        for entry in codebook.entries_of(model):
+            yield from profile.columns(entry, alias)
+        yield from profile.worked_out_columns(model.declaration.code)  # type: ignore[attr-defined]
 
 
 # -- keys: what joins the tables --------------------------------------------------------------
@@ -214,6 +218,8 @@ def _absences(profile: Profile) -> Table:
             for entry in codebook.entries_of(kind.model)
             if entry.item.absence and list(profile.columns(entry, "t"))
         ]
+        if not items:
+            continue
         parts.append(
             SQL(
                 "SELECT t.entry_id, a.key, a.value FROM {record} t"

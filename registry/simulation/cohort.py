@@ -22,6 +22,7 @@ from registry.visits.schedule import CURRENT, PlannedVisit
 
 LIMBS = ("right", "left")
 CONFIRM_AFTER = timedelta(days=14)
+SIMULATED = ("leg_check", "ceap", "vcss", "laboratory", "xray", "ulcers")
 SEGMENTS = ("GSVa", "GSVb", "SSV", "POPV", "FV", "TPV", "CPV")
 FAMILY = "Sato Silva Smith Kim Souza Mori Brown Costa Ito Lima Jones Abe Rossi Wong Shah".split()
 GIVEN = "Aiko Bruno Carla Daichi Elena Felipe Grace Haru Irene João Kaori Luís Mina Noah".split()
@@ -220,6 +221,8 @@ def _record(draw: Random, person: Person, visit: Visit) -> None:
     on = visit.attended_on
     assert on is not None
     for asked in CURRENT.forms(visit.planned.code, person.arm):
+        if asked.form not in SIMULATED:
+            continue
         common = {"done_on": on, "examiner": "Simulation"}
         if asked.form != "ulcers" and draw.random() < 0.02:
             continue  # not yet entered

@@ -182,12 +182,23 @@ def course(assessments: Iterable[Assessment]) -> Course:
     )
 
 
-def ulcer_outcome(course: Course) -> str:
-    """``healed`` once healing was confirmed (also when it opened again), else ``censored``.
+def ulcer_outcome(
+    course: Course, leg_lost_on: date | None = None, died_on: date | None = None
+) -> str:
+    """``healed``, ``amputated``, ``died`` or ``censored``: competing, so the first of them counts.
 
-    A merged ulcer is censored: its own healing can no longer be seen.
+    Healed as of ``healed_on`` once that was confirmed, also when it opened again; ``leg_lost_on``
+    is the day of an amputation below or above the knee. A merged ulcer is censored: its own
+    healing can no longer be seen.
     """
-    return "healed" if course.healed_on else "censored"
+    first = [
+        (day, rank, outcome)
+        for rank, (outcome, day) in enumerate(
+            [("healed", course.healed_on), ("amputated", leg_lost_on), ("died", died_on)]
+        )
+        if day
+    ]
+    return min(first)[-1] if first else "censored"
 
 
 def time_to_healing_days(course: Course, onset: Span, enrolled_on: date) -> Days | None:
@@ -378,17 +389,19 @@ class UlcerFree:
     observed_days: int
 
 
-def ulcer_free_days(answers: Iterable[tuple[date, bool]], enrolled_on: date) -> UlcerFree:
-    """Ulcer-free days of a leg in the 365 days after enrolment.
+def ulcer_free_days(
+    answers: Iterable[tuple[date, bool]], enrolled_on: date, end: date | None = None
+) -> UlcerFree:
+    """Ulcer-free days of a leg in the 365 days after enrolment, or until its ``end`` if earlier.
 
     ``answers`` are (day, any open ulcer) of the leg checks. A day counts as observed between
     two successive answers at most 270 days apart, as ulcer-free when both are "no". Unobserved
-    time never counts.
+    time never counts; ``end`` is the loss of the leg or a death (``domain.md`` B5).
     """
     by_day: dict[date, bool] = {}
     for day, any_open in answers:
         by_day[day] = by_day.get(day, False) or any_open
-    until = enrolled_on + timedelta(days=365)
+    until = min(filter(None, [enrolled_on + timedelta(days=365), end]))
     free = observed = 0
     for (start, open_then), (end, open_later) in pairwise(sorted(by_day.items())):
         if (end - start).days > ANSWERS_HOLD_FOR:

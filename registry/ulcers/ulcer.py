@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
     from .assessment import UlcerAssessment
 
+# The twelve zones of the lower leg on X-ray, where something else than a film is described.
+ZONES = [
+    (f"{third}_{aspect}", f"{third} third, {aspect}")
+    for third in ("proximal", "middle", "distal")
+    for aspect in ("medial", "lateral", "anterior", "posterior")
+]
 LOCATIONS = [
     ("medial_malleolus", "medial malleolus"),
     ("lateral_malleolus", "lateral malleolus"),
-    *(
-        (f"{third}_{aspect}", f"{third} third, {aspect}")
-        for third in ("proximal", "middle", "distal")
-        for aspect in ("medial", "lateral", "anterior", "posterior")
-    ),
+    *ZONES,
     "foot",
     "circumferential",
 ]

@@ -13,7 +13,10 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.core.dictionary import declared, kept
 from registry.participants.models import Participant
 
+from .contact import Contact as Contact
 from .crf import FORMS
+from .end import End as End
+from .event import Event as Event
 from .leg_check import LegCheck as LegCheck
 from .rules import Status
 from .schedule import CURRENT, PLANS, Asked, PlannedVisit

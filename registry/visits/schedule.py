@@ -59,18 +59,38 @@ class Plan:
 
 
 # Controls come at BL, M24 and M60 without these.
-NOT_ASKED_OF: Mapping[str, frozenset[str]] = {"control": frozenset({"ulcers", "vcss"})}
+NOT_ASKED_OF: Mapping[str, frozenset[str]] = {"control": frozenset({"ulcers", "vcss", "villalta"})}
 EVERY_ARM = ("cvi", "other_calcinosis", "control")
 
-FULL = (
+ONGOING_LOGS = Asked("log_review", ("ongoing",))
+LEGS = (
     Asked("leg_check"),
+    Asked("examination"),
     Asked("ceap"),
     Asked("vcss"),
+    Asked("villalta"),
     Asked("laboratory"),
     Asked("xray"),
     Asked("ulcers"),
 )
-SHORT = (Asked("leg_check"), Asked("ceap", ("clinical",)), Asked("vcss"), Asked("ulcers"))
+FULL = (
+    Asked("history"),
+    Asked("leg_history"),
+    *LEGS,
+    Asked("log_review"),
+    Asked("calcinosis"),
+    Asked("reported_outcomes"),
+)
+SHORT = (
+    Asked("leg_check"),
+    Asked("ceap", ("clinical",)),
+    Asked("vcss"),
+    Asked("ulcers"),
+    ONGOING_LOGS,
+    Asked("reported_outcomes"),
+)
+YEARLY = (Asked("body"), *LEGS, ONGOING_LOGS, Asked("calcinosis"), Asked("reported_outcomes"))
+ANY = (*YEARLY, Asked("other_imaging"), Asked("biopsy"))
 
 PLAN_1_0 = Plan(
     "1.0",
@@ -78,13 +98,13 @@ PLAN_1_0 = Plan(
         PlannedVisit("BL", "Baseline", 0, 0, 14, FULL, EVERY_ARM),
         PlannedVisit("M03", "3 months", 91, 21, 21, SHORT),
         PlannedVisit("M06", "6 months", 182, 28, 28, SHORT),
-        PlannedVisit("M12", "12 months", 365, 42, 42, FULL),
+        PlannedVisit("M12", "12 months", 365, 42, 42, YEARLY),
         PlannedVisit("M18", "18 months", 548, 42, 42, SHORT),
-        PlannedVisit("M24", "24 months", 730, 56, 56, FULL, EVERY_ARM),
-        PlannedVisit("M36", "36 months", 1095, 56, 56, FULL),
-        PlannedVisit("M48", "48 months", 1461, 56, 56, FULL),
-        PlannedVisit("M60", "60 months", 1826, 56, 56, FULL, EVERY_ARM),
-        PlannedVisit("UNS", "Unscheduled", 0, 0, 0, FULL, ()),
+        PlannedVisit("M24", "24 months", 730, 56, 56, YEARLY, EVERY_ARM),
+        PlannedVisit("M36", "36 months", 1095, 56, 56, YEARLY),
+        PlannedVisit("M48", "48 months", 1461, 56, 56, YEARLY),
+        PlannedVisit("M60", "60 months", 1826, 56, 56, YEARLY, EVERY_ARM),
+        PlannedVisit("UNS", "Unscheduled", 0, 0, 0, ANY, ()),
     ),
 )
 

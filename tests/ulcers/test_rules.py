@@ -314,6 +314,33 @@ def test_ulcer_free_days(answers: list[tuple[int, bool]], free: int, observed: i
     assert rules.ulcer_free_days(dated, ENROLLED) == UlcerFree(free, observed)
 
 
+def test_ulcer_free_time_ends_with_the_leg_or_a_death() -> None:
+    answers = [(day(0), False), (day(200), False)]
+    assert rules.ulcer_free_days(answers, ENROLLED, day(50)) == UlcerFree(50, 50)
+    assert rules.ulcer_free_days(answers, ENROLLED, day(500)) == UlcerFree(200, 200)
+
+
+@pytest.mark.parametrize(
+    ("healed", "lost", "died", "outcome"),
+    [
+        (None, None, None, "censored"),
+        (40, None, None, "healed"),
+        (None, 40, None, "amputated"),
+        (None, None, 40, "died"),
+        (40, 60, 80, "healed"),
+        (60, 40, 80, "amputated"),
+        (60, 80, 40, "died"),
+        (40, 40, 40, "healed"),
+    ],
+)
+def test_the_first_of_the_competing_outcomes_counts(
+    healed: int | None, lost: int | None, died: int | None, outcome: str
+) -> None:
+    course = rules.Course(healed_on=day(healed) if healed else None)
+    days = [day(number) if number else None for number in (lost, died)]
+    assert rules.ulcer_outcome(course, *days) == outcome
+
+
 @given(
     st.lists(
         st.tuples(st.integers(-30, 800), st.booleans()),

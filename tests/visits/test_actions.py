@@ -28,7 +28,9 @@ def test_enrolment_plans_every_visit_with_its_forms(cast, subject):
         m03 = Visit.objects.get(participant=subject, code="M03")
         forms = set(m03.entries.values_list("form", "limb"))
         assert forms == {
-            (f, limb) for f in ("leg_check", "ceap", "vcss") for limb in ("right", "left")
+            *((f, limb) for f in ("leg_check", "ceap", "vcss") for limb in ("right", "left")),
+            ("log_review", ""),
+            ("reported_outcomes", ""),
         }
 
 
