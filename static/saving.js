@@ -231,7 +231,7 @@ document.addEventListener("submit", async (event) => {
 
 function goTo(anchor) {
   const section = document.getElementById(anchor);
-  section?.scrollIntoView();
+  section?.scrollIntoView({ behavior: "instant" });
   section?.querySelector("h2")?.focus({ preventScroll: true });
 }
 for (const link of document.querySelectorAll(".sections a[href^='#']")) {
