@@ -1,7 +1,7 @@
 from allauth.account import views as accounts
 from django.urls import include, path, re_path
 
-from . import views
+from . import session, views
 
 # The pages of allauth that exist here: sign-up only says that it is closed, and nobody changes an
 # address by themselves.
@@ -27,6 +27,7 @@ ACCOUNT_PAGES = [
 
 urlpatterns = [
     path("accounts/", include(ACCOUNT_PAGES)),
+    path("accounts/session/", session.session_state, name="session"),
     path("users/", views.users, name="users"),
     path("users/new/", views.new_user, name="user_new"),
     path("users/<int:pk>/", views.user, name="user"),

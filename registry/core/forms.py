@@ -515,10 +515,15 @@ class ItemsForm(forms.Form):
         ]
 
     def raw(self) -> dict[str, list[str]]:
-        """What was typed into this form's controls, as it came: the draft."""
-        names = {self.add_prefix(name) for name in self.fields}
-        typed = cast("MultiValueDict[str, str]", self.data)
-        return {key: typed.getlist(key) for key in typed if key in names}
+        """What the controls hold as text: what was typed, or what an unbound form shows."""
+        if self.is_bound:
+            names = {self.add_prefix(name) for name in self.fields}
+            typed = cast("MultiValueDict[str, str]", self.data)
+            return {key: typed.getlist(key) for key in typed if key in names}
+        return {
+            self.add_prefix(name): _as_sent(field, self[name].value())
+            for name, field in self.fields.items()
+        }
 
 
 def _typed_beside(name: str, item: Item) -> Iterator[str]:
@@ -528,3 +533,12 @@ def _typed_beside(name: str, item: Item) -> Iterator[str]:
     if item.also:
         yield f"{name}_typed"
         yield f"{name}_unit"
+
+
+def _as_sent(field: forms.Field, shown: Any) -> list[str]:
+    """An initial value as its control would send it."""
+    if isinstance(field, forms.BooleanField):
+        return ["on"] if shown else []
+    if isinstance(shown, list | tuple):
+        return [str(one) for one in shown]
+    return [] if shown is None else [str(shown)]

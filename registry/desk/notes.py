@@ -29,7 +29,8 @@ from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
 from registry.visits.verified import answered, asked_items
 
-from .section import Section, prefix_of
+from .column import prefix_of
+from .section import Section
 
 
 @dataclass

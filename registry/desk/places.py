@@ -15,7 +15,7 @@ from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
 from registry.visits.crf import FORMS, Crf
 
-from .section import prefix_of
+from .column import prefix_of
 
 
 @dataclass(frozen=True)

@@ -2,120 +2,136 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.access.models import User
-from registry.core.dictionary import ABSENCE_CODES, Item, Kind, items_of
+from registry.core.dictionary import ABSENCE_CODES
 from registry.core.forms import Clock, ItemsForm, show_value
-from registry.visits.crf import FORMS, Carried, Crf, FileItem, FormKind
+from registry.visits.actions import log_rows
+from registry.visits.crf import FORMS, Carried, Crf, FormKind, LogCrf
+from registry.visits.merge import Raw
 from registry.visits.models import Attachment, FormEntry, Visit
 
+from .column import Column, prefix_of
 
-@dataclass
-class Column:
-    """One place of a form on the page: a leg, an ulcer, or the whole participant."""
 
-    entry: FormEntry
-    form: ItemsForm
-    record: Crf | None
-    carried: tuple[tuple[str, str, Carried], ...] = ()  # label, value, where it is from
-    files: tuple[tuple[FileItem, int], ...] = ()  # and how many there are
-    may_verify: bool = False
+@dataclass(frozen=True)
+class Difference:
+    """An answer that somebody else changed since the page was made.
 
-    @property
-    def derived(self) -> Iterator[tuple[str, str]]:
-        """Label and value of what is computed from the saved record."""
-        if self.record is None:
-            return
-        for column in self.record._meta.concrete_fields:
-            item: Item | None = getattr(column, "item", None)
-            if item and item.derived:
-                value = getattr(self.record, column.name)
-                plain = value if item.kind == Kind.SCORE else show_value(item, value)
-                yield item.label, _("not computable") if value is None else str(plain)
+    ``yours`` is empty where only they changed it.
+    """
 
-    @property
-    def proposed(self) -> Iterator[tuple[str, str]]:
-        """Label and value of what the other records propose for items that nobody types."""
-        for name, item in items_of(FORMS[self.entry.form].model).items():
-            if item.derived and name in self.form.recorded:
-                yield item.label, show_value(item, self.form.recorded[name])
-
-    @property
-    def typed(self) -> bool:
-        """Whether anything beyond the proposals was typed."""
-        proposals = {"done_on", "examiner", "ceap_version", "assessed_on"}
-        return any(
-            value
-            for key, values in self.form.raw().items()
-            for value in values
-            if not key.endswith("__unit") and key.rpartition("-")[2] not in proposals
-        )
+    control: str
+    label: str
+    theirs: str
+    by: str
+    at: Any
+    yours: str = ""
 
 
 class Section:
-    """One form of a visit, with a column for each place it applies to."""
+    """One form of a visit, or one row of a log, with a column for each place it applies to."""
 
     def __init__(
-        self, visit: Visit, kind: FormKind, sections: tuple[str, ...], entries: list[FormEntry]
+        self, kind: FormKind, entries: list[FormEntry], sections: tuple[str, ...] = ()
     ) -> None:
-        self.visit, self.kind, self.entries = visit, kind, entries
+        self.kind, self.entries = kind, entries
+        self.participant, self.visit = entries[0].participant, entries[0].visit
         self.items = kind.items(sections)
         self.error = ""
+        self.base: Raw | None = None  # what the page was made from, unless it is what is stored
+        self.seen: Raw = {}  # the others' answers that the page offers for choice
+        self.both: list[Difference] = []
+        self.theirs: list[Difference] = []
+        self.changes: list[tuple[str, str, str, str]] = []  # control, label, old, new
 
-    def bind(self, user: User, data: Any = None, last: dict[int, Crf] | None = None) -> None:
-        """Make the columns' forms: from ``data``, else from drafts, else from the records."""
-        self.columns = [self._column(entry, user, data, last or {}) for entry in self.entries]
+    def bind(
+        self,
+        user: User,
+        data: Any = None,
+        last: dict[int, Crf] | None = None,
+        judge: bool = False,
+    ) -> None:
+        """Make the columns' forms: from ``data``, else from drafts, else from the records.
 
-    def _column(self, entry: FormEntry, user: User, data: Any, last: dict[int, Crf]) -> Column:
-        site = self.visit.participant.site
-        clock = Clock(site.today, self.visit.attended_on, site.date_order)
+        A draft is shown as it is, or with ``judge`` judged like ``data``.
+        """
+        self.columns = [
+            self._column(entry, user, data, last or {}, judge) for entry in self.entries
+        ]
+
+    def _column(
+        self, entry: FormEntry, user: User, data: Any, last: dict[int, Crf], judge: bool
+    ) -> Column:
+        attended_on = self.visit.attended_on if self.visit else None
+        site = self.participant.site
+        clock = Clock(site.today, attended_on, site.date_order)
         record = self.records.get(entry.pk)
-        draft = data is None and entry.draft is not None
         proposals = {"examiner": user.name, "ceap_version": "2020"}
-        if self.visit.attended_on:
-            on = self.visit.attended_on.isoformat()
-            proposals |= {"done_on": on, "assessed_on": on}
+        if attended_on:
+            proposals |= {
+                "done_on": attended_on.isoformat(),
+                "assessed_on": attended_on.isoformat(),
+            }
         previous = last.get(entry.pk)
-        form = ItemsForm(
-            self.kind.model.offered(self.items, entry),
-            clock,
-            data=MultiValueDict(entry.draft) if draft else data,
-            record=record,
-            draft=draft,
-            last=previous,
-            last_on=previous.done_on if previous else None,
-            recorded=self.kind.model.recorded(self.visit, entry.limb),
-            initial=self._units(previous)
-            | {name: value for name, value in proposals.items() if name in self.items},
-            copies=entry.limb == "left" and self.has_legs,
-            prefix=prefix_of(entry),
-        )
+        items = self.kind.model.offered(self.items, entry)
+        recorded = self.kind.model.recorded(self.visit, entry.limb) if self.visit else {}
+        initial = self._units(previous) | {
+            name: value for name, value in proposals.items() if name in items
+        }
+
+        def make(data: Any, draft: bool = False) -> ItemsForm:
+            return ItemsForm(
+                items,
+                clock,
+                data=data,
+                record=record,
+                draft=draft,
+                last=previous,
+                last_on=previous.done_on if previous else None,
+                recorded=recorded,
+                initial=initial,
+                copies=entry.limb == "left" and self.has_legs,
+                prefix=prefix_of(entry),
+            )
+
+        if data is None and entry.draft is not None:
+            form = make(MultiValueDict(entry.draft), draft=not judge)
+        else:
+            form = make(data)
         if entry.locked:
             form.disable()
-        carried = self.kind.model.carried(self.visit, entry.limb)
-        every = self.kind.items()
         return Column(
             entry,
             form,
             record,
-            carried=tuple(
-                (every[name].label, show_value(every[name], value.value), value)
-                for name, value in carried.items()
-                if name not in self.items
-            ),
+            without_draft=lambda: make(None),
+            carried=tuple(self._carried(entry)),
             files=tuple(
                 (item, self.file_counts[entry.pk, item.name]) for item in self.kind.model.file_items
             ),
         )
+
+    def _carried(self, entry: FormEntry) -> Iterator[tuple[str, str, Carried]]:
+        """Label and value of what is carried forward to this visit, and where it is from."""
+        if self.visit is None:
+            return
+        every = self.kind.items()
+        for name, value in self.kind.model.carried(self.visit, entry.limb).items():
+            if name not in self.items:
+                yield every[name].label, show_value(every[name], value.value), value
 
     @cached_property
     def file_counts(self) -> Counter[tuple[int, str]]:
@@ -139,7 +155,7 @@ class Section:
 
     @cached_property
     def _latest_here(self) -> Crf | None:
-        return self.kind.model.objects.filter(site=self.visit.site_id).order_by("pk").last()
+        return self.kind.model.objects.filter(site=self.participant.site_id).order_by("pk").last()
 
     def fill(self, action: str, post: Mapping[str, str]) -> str:
         """Do to the bound columns what ``action`` asks before they are saved as a draft.
@@ -170,52 +186,106 @@ class Section:
         }
 
     @property
+    def log(self) -> bool:
+        """Whether this is a row of a log."""
+        return self.visit is None
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind.label} {self.entries[0].occurrence}" if self.log else self.kind.label
+
+    @property
     def anchor(self) -> str:
-        return f"form-{self.kind.code}"
+        row = f"-{self.entries[0].occurrence}" if self.log else ""
+        return f"form-{self.kind.code}{row}"
+
+    @property
+    def url(self) -> str:
+        """Where the section is saved."""
+        if self.visit:
+            return reverse("visit_form", args=[self.visit.pk, self.kind.code])
+        number, row = self.participant.study_number, self.entries[0].occurrence
+        return reverse("log_row", args=[number, self.kind.code, row])
+
+    @property
+    def prefixes(self) -> str:
+        """How the names of the columns' controls begin, for the script."""
+        return " ".join(f"{column.form.prefix}-" for column in self.columns)
+
+    @property
+    def base_json(self) -> str:
+        """What the page's answers are made from: control → values."""
+        if self.base is not None:
+            return json.dumps(self.base)
+        return json.dumps({c: v for column in self.columns for c, v in column.raw.items()})
+
+    @property
+    def seen_json(self) -> str:
+        return json.dumps(self.seen)
 
     @property
     def state(self) -> str:
-        """The section's state: that of its least finished column."""
+        """The section's state: that of its least finished column; an open draft is unfinished."""
         if all(entry.locked for entry in self.entries):
             return "locked"
         states = {entry.state for entry in self.entries}
-        if states & {"draft"} or (states & {"empty"} and len(states) > 1):
+        drafts = any(entry.draft is not None for entry in self.entries)
+        if drafts or states & {"draft"} or (states & {"empty"} and len(states) > 1):
             return "draft"
         return next(word for word in ("empty", "complete", "verified") if word in states)
 
     @property
+    def finished(self) -> bool:
+        return self.state not in ("empty", "draft")
+
+    @cached_property
+    def blanks(self) -> int:
+        """How many answers are still blank; of a finished section none are owed."""
+        return 0 if self.finished else sum(column.blanks for column in self.columns)
+
+    @property
+    def drafts(self) -> Iterator[FormEntry]:
+        """The entries whose draft is shown, newest last saved first."""
+        held = [entry for entry in self.entries if entry.draft is not None]
+        yield from sorted(held, key=lambda entry: entry.draft_at, reverse=True)
+
+    @property
+    def amends(self) -> bool:
+        """Whether a completed record stands behind the section."""
+        return any(column.record for column in self.columns)
+
+    @property
+    def logs(self) -> Iterator[tuple[FormKind, list[FormEntry]]]:
+        """The logs this form reviews, with their rows: its items are named after them."""
+        for name in self.items:
+            if name in FORMS and issubclass(FORMS[name].model, LogCrf):
+                yield FORMS[name], log_rows(self.participant, name)
+
+    @property
     def problems(self) -> list[tuple[str, str]]:
         """The errors of every column, with the side named."""
-        found = [("", self.error)] if self.error else []
+        found = [(self.anchor if self.both else "", self.error)] if self.error else []
+        if self.changes:
+            found.append((f"reason-{self.anchor}", _("Say why the answers change.")))
         for column in self.columns:
-            side = column.entry.place
+            side = column.entry.place if not self.log else ""
             for id_, message in column.form.problems:
                 found.append((id_, f"{side}: {message}" if side else message))
         return found
 
-    @property
-    def amends(self) -> bool:
-        """Whether a completed record would be changed."""
-        return any(column.record for column in self.columns)
 
-    @property
-    def revisions(self) -> Iterator[tuple[str, int]]:
-        for column in self.columns:
-            yield f"revision-{column.entry.pk}", column.entry.revision
-
-
-def prefix_of(entry: FormEntry) -> str:
-    """What the names of an entry's controls begin with: form, leg and occurrence."""
-    return "-".join(part for part in (entry.form, entry.limb, entry.occurrence) if part)
+def saved_at(sections: list[Section]) -> datetime | None:
+    """When the newest draft among the sections was saved."""
+    return max((entry.draft_at for one in sections for entry in one.drafts), default=None)
 
 
 def sections_of(visit: Visit) -> list[Section]:
     entries: dict[str, list[FormEntry]] = {}
-    for entry in visit.entries.order_by("-limb", "occurrence"):
-        entry.visit = visit
+    for entry in visit.entries.select_related("draft_by").order_by("-limb", "occurrence"):
+        entry.visit, entry.participant = visit, visit.participant
         entries.setdefault(entry.form, []).append(entry)
     return [
-        Section(visit, FORMS[asked.form], asked.sections, entries[asked.form])
+        Section(FORMS[asked.form], entries[asked.form], asked.sections)
         for asked in visit.asked
         if asked.form in entries
     ]

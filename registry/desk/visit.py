@@ -14,8 +14,9 @@ from registry.quality.models import DataQuery
 from registry.visits.forms import forms_of
 from registry.visits.models import Visit
 
-from . import notes, signing
-from .section import Section, last_records, sections_of
+from . import guard, notes, signing
+from .reasons import REASONS
+from .section import Section, last_records, saved_at, sections_of
 
 
 def visible_visit(request: UserRequest, pk: int, permission: Permission) -> Visit:
@@ -41,9 +42,9 @@ def show_visit(
     request: UserRequest,
     visit: Visit,
     sections: list[Section],
-    wrong: Section | None = None,
     status: int = 200,
     forms: Mapping[str, ItemsForm] | None = None,
+    problems: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     with_status = Visit.objects.filter(pk=visit.pk).with_status(visit.participant.site.today)
     keys = {
@@ -60,7 +61,7 @@ def show_visit(
         "participant": visit.participant,
         "status": with_status.get().status,
         "sections": sections,
-        "problems": wrong.problems if wrong else refused,
+        "problems": problems or refused,
         "queries": [
             (query, keys[query.label, query.key])
             for query in queries
@@ -70,6 +71,9 @@ def show_visit(
         "forms": forms_of(visit) | dict(forms or {}),
         "begun": any(section.state != "empty" for section in sections),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),
+        "page_token": guard.page_token(request.user, visit.participant),
+        "saved_at": saved_at(sections),
+        "reasons": REASONS,
         "asks_ulcers": any(asked.form == "ulcers" for asked in visit.asked),
     }
     return render(request, "desk/visit.html", context, status=status)

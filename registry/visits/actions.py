@@ -466,6 +466,44 @@ def save_draft(*, by: User, entry: FormEntry, raw: Mapping[str, list[str]], revi
 
 
 @transaction.atomic
+def discard_draft(*, by: User, entry: FormEntry, revision: int) -> None:
+    """Drop what was typed and not completed. The form's record, if any, stays as it is."""
+    entry = _claim(entry, revision)
+    if entry.state == FormEntry.State.DRAFT:
+        entry.state = FormEntry.State.EMPTY
+    entry.draft = entry.draft_by = entry.draft_at = None
+    entry.revision += 1
+    entry.save(update_fields=["state", "draft", "draft_by", "draft_at", "revision"])
+
+
+@transaction.atomic
+def add_row(*, by: User, participant: Participant, form: str) -> FormEntry:
+    """An empty row of a participant's log, numbered after the highest there is."""
+    participants.require_entry(participant)
+    Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
+    rows = log_rows(participant, form)
+    number = max((int(row.occurrence) for row in rows), default=0) + 1
+    return FormEntry.objects.create(participant=participant, form=form, occurrence=str(number))
+
+
+@transaction.atomic
+def remove_row(*, by: User, entry: FormEntry, reason: str = "") -> None:
+    """Take a row out of a log; what it recorded stays in the history, with the reason.
+
+    A row that was never completed needs no reason. Raises :class:`VisitError`.
+    """
+    entry = _claim(entry, entry.revision)
+    record = entry.record()
+    if record is not None:
+        if not reason.strip():
+            raise VisitError(_("Say why the row is removed."))
+        with with_reason(reason.strip()):
+            record.delete()
+    entry.delete()
+    recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
+
+
+@transaction.atomic
 def save_form(
     *,
     by: User,
@@ -503,6 +541,12 @@ def save_form(
     replan(by=by, participant=entry.participant)
     recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
     return record
+
+
+def log_rows(participant: Participant, form: str) -> list[FormEntry]:
+    """The rows of a participant's log, in the order of their numbers."""
+    rows = FormEntry.objects.filter(participant=participant, visit=None, form=form)
+    return sorted(rows.select_related("draft_by"), key=lambda row: int(row.occurrence))
 
 
 def _claim(entry: FormEntry, revision: int) -> FormEntry:

@@ -29,6 +29,7 @@ from registry.imaging.blinding import key_of
 from registry.quality.models import DataQuery
 from registry.recall.models import Delivery, Digest
 from registry.ulcers.models import Ulcer
+from registry.visits.actions import add_row
 from registry.visits.models import Attachment, FormEntry
 
 from .. import build
@@ -113,6 +114,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             stored=store(films.png(), "attachments", "png"),
             by=cast.ana,
         )
+        add_row(by=cast.ana, participant=participant, form="event")
         query = DataQuery.objects.get(rule="expected")
         token = ApiToken.objects.create(
             user=cast.ana, name="R", digest="0" * 64, expires_at=timezone.now()
@@ -168,6 +170,10 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "tokens.pk": token.pk,
         "code": visit.code,
         "form": "ceap",
+        "log.form": "event",
+        "log_row.form": "event",
+        "remove_log_row.form": "event",
+        "row": "1",
         "limb": "right",
         "label": ulcer.label,
         "history.label": "participants.participant",

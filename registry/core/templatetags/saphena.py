@@ -36,6 +36,12 @@ def moment(value: datetime | None) -> str:
 
 
 @register.filter
+def clock(value: datetime) -> str:
+    """The time of day of a moment in the page's time zone."""
+    return f"{timezone.localtime(value):%H:%M}"
+
+
+@register.filter
 def in_words(record: Any, name: str) -> str:
     """An item of a record in words, with its unit or absence code."""
     return show_value(record._meta.get_field(name).item, getattr(record, name), record, name)

@@ -1,0 +1,250 @@
+// Saves drafts while one types. What the page says about saving is computed: an answer is unsaved
+// as long as the form holds something else than what the server last acknowledged (`base`). What
+// is unsent lives in this tab's memory only.
+
+const WAIT = 2_000;
+const AT_MOST = 10_000;
+const PATIENCE = 20_000;
+const RETRY = [2_000, 5_000, 15_000, 60_000];
+const NOW = ["change", "visibilitychange"];
+
+const itemOf = (control) => control.split("__")[0];
+const sorted = (values) => JSON.stringify([...(values ?? [])].sort());
+
+// -- one section -------------------------------------------------------------------------------
+
+class Section {
+  constructor(form) {
+    this.form = form;
+    this.prefixes = form.dataset.prefixes.split(" ");
+    this.sent = ""; // what the server last judged, also where two people's answers differ
+    this.both = form.querySelectorAll(".compare [name=seen]").length;
+    this.discarded = false;
+  }
+
+  get base() {
+    return JSON.parse(this.form.elements.base.value);
+  }
+
+  typed() {
+    const held = {};
+    for (const [control, value] of new FormData(this.form)) {
+      const ours = this.prefixes.some((prefix) => control.startsWith(prefix));
+      if (ours && typeof value === "string" && value.trim()) (held[control] ??= []).push(value);
+    }
+    return held;
+  }
+
+  unsent() {
+    if (this.discarded) return 0;
+    const typed = this.typed();
+    const base = this.base;
+    const controls = [...Object.keys(typed), ...Object.keys(base)];
+    return new Set(controls.filter((c) => sorted(typed[c]) !== sorted(base[c])).map(itemOf)).size;
+  }
+
+  get waiting() {
+    return this.unsent() > 0 && JSON.stringify(this.typed()) !== this.sent;
+  }
+
+  // Sends what the form holds; throws when the server did not take it.
+  async save(choice) {
+    const typed = JSON.stringify(this.typed());
+    const body = new URLSearchParams();
+    for (const [name, value] of new FormData(this.form)) {
+      if (typeof value === "string" && name !== "csrfmiddlewaretoken") body.append(name, value);
+    }
+    body.append("action", "draft");
+    if (choice) body.append("choice", choice);
+    const response = await window.saphena.send(this.form.getAttribute("action"), {
+      method: "POST", body, keepalive: body.toString().length < 60_000, signal: AbortSignal.timeout(PATIENCE),
+    });
+    const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
+    if (!answer.base) throw Object.assign(new Error("refused"), { message: answer.message ?? "" });
+    if (answer.message) throw Object.assign(new Error("refused"), { message: answer.message });
+    this.sent = typed;
+    this.both = answer.both;
+    this.form.elements.base.value = JSON.stringify(answer.base);
+    for (const [item, controls] of Object.entries(answer.show)) this.fill(item, controls);
+    this.tell(answer.compare);
+    for (const place of document.querySelectorAll(`[data-state-of="${this.form.parentElement.id}"]`)) {
+      place.innerHTML = answer.state;
+    }
+    return answer.at;
+  }
+
+  // Shows the other person's answer that was chosen: the only time we write into a control.
+  fill(item, controls) {
+    for (const input of this.form.elements) {
+      if (itemOf(input.name ?? "") !== item) continue;
+      const values = controls[input.name] ?? [];
+      if (["radio", "checkbox"].includes(input.type)) input.checked = values.includes(input.value);
+      else input.value = values[0] ?? "";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+
+  tell(html) {
+    const place = this.form.querySelector(".compare");
+    if (place.innerHTML.trim() === html.trim()) return;
+    const had = place.contains(document.activeElement);
+    place.innerHTML = html;
+    if (had) place.focus();
+  }
+
+  complain(text) {
+    const message = Object.assign(document.createElement("p"), { className: "message warning", textContent: text });
+    this.form.querySelector(".compare").replaceChildren(...(text ? [message] : []));
+  }
+}
+
+const sections = [...document.querySelectorAll("form.answers")]
+  .filter((form) => form.querySelector("[name=action]"))
+  .map((form) => new Section(form));
+
+// -- what the page says -------------------------------------------------------------------------
+
+const shown = document.querySelector("#save-state");
+const spoken = Object.assign(document.createElement("p"), { className: "visually-hidden" });
+document.querySelector("#status").append(spoken);
+let savedAt = "";
+let failure = ""; // "", "offline" or "retrying"
+let alarmed = false;
+let leaving = false;
+
+const unsent = () => sections.reduce((sum, section) => sum + section.unsent(), 0);
+
+function words() {
+  const count = unsent();
+  if (!count) return savedAt ? ["saved", shown.dataset.saved.replace("{time}", savedAt)] : null;
+  if (failure === "offline") {
+    return ["offline", count === 1 ? shown.dataset.offlineOne : shown.dataset.offline.replace("{count}", count)];
+  }
+  if (failure) return ["retrying", shown.dataset.retrying];
+  const waiting = sections.some((section) => section.waiting);
+  if (!waiting && sections.some((section) => section.both)) return ["changed", shown.dataset.changed];
+  return ["saving", shown.dataset.saving];
+}
+
+function show() {
+  const [state, text] = words() ?? ["", ""];
+  if (state && shown.textContent !== text) shown.textContent = text;
+  if (state) shown.dataset.state = state;
+  const alarm = ["offline", "retrying", "changed"].includes(state);
+  if (alarm ? !alarmed : alarmed && state === "saved") {
+    spoken.textContent = text;
+    alarmed = alarm;
+  }
+  if (unsent() && !leaving) addEventListener("beforeunload", stay);
+  else removeEventListener("beforeunload", stay);
+}
+
+const stay = (event) => event.preventDefault();
+
+// -- the queue ----------------------------------------------------------------------------------
+
+let running = null;
+let wait;
+let since = 0; // when the oldest unsent answer was typed
+let tries = 0;
+
+function pump() {
+  running ??= run().finally(() => { running = null; show(); });
+  show();
+  return running;
+}
+
+async function run() {
+  clearTimeout(wait);
+  since = 0;
+  for (const section of sections) {
+    if (!section.waiting) continue;
+    try {
+      savedAt = await section.save();
+      failure = "";
+      tries = 0;
+    } catch (error) {
+      const network = error instanceof TypeError || !navigator.onLine;
+      if (error.message && !network && error.name === "Error") section.complain(error.message);
+      failure = network ? "offline" : "retrying";
+      wait = setTimeout(pump, RETRY[Math.min(tries++, RETRY.length - 1)]);
+      return false;
+    }
+    show();
+  }
+  return true;
+}
+
+// Everything sent, also what was typed while sending.
+async function flush() {
+  if (running) await running;
+  while (sections.some((section) => section.waiting)) {
+    if (!(await pump())) return false;
+  }
+  return !sections.some((section) => section.unsent() && section.both);
+}
+
+function typed(event) {
+  show();
+  if (failure || !sections.some((section) => section.waiting)) return;
+  since ||= Date.now();
+  clearTimeout(wait);
+  const soon = NOW.includes(event.type) ? 0 : Math.min(WAIT, since + AT_MOST - Date.now());
+  wait = setTimeout(soonest, Math.max(soon, 0));
+}
+
+// An answer typed while another is on its way goes with the next.
+const soonest = async () => { if (running) await running; pump(); };
+
+document.addEventListener("input", typed);
+document.addEventListener("change", typed);
+document.addEventListener("visibilitychange", (event) => { if (document.hidden) typed(event); });
+document.addEventListener("saphena:signed-in", () => { failure = ""; tries = 0; pump(); });
+addEventListener("online", () => { failure = ""; tries = 0; pump(); });
+addEventListener("offline", () => { if (unsent()) failure = "offline"; show(); });
+
+// A form leaves the page only when every answer is on the server.
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (leaving || form.method !== "post" || form.closest("dialog")) return;
+  const section = sections.find((one) => one.form === form);
+  if (!section && !unsent()) return;
+  event.preventDefault();
+  if (submitter?.name === "choice") {
+    if (running) await running;
+    try {
+      savedAt = await section.save(submitter.value);
+    } catch { failure = navigator.onLine ? "retrying" : "offline"; }
+    show();
+    return;
+  }
+  if (submitter?.value === "discard") section.discarded = true;
+  const whole = await flush();
+  show();
+  if (!whole || submitter?.value === "draft") return;
+  leaving = true;
+  show();
+  setTimeout(() => form.requestSubmit(submitter)); // not while this event is still under way
+});
+
+// -- focus ---------------------------------------------------------------------------------------
+
+function goTo(anchor) {
+  const section = document.getElementById(anchor);
+  section?.scrollIntoView({ behavior: "instant" });
+  section?.querySelector("h2")?.focus({ preventScroll: true });
+}
+for (const link of document.querySelectorAll(".sections a[href^='#']")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+    goTo(link.hash.slice(1));
+  });
+}
+// After the browser's own jump, which would take the focus away again.
+addEventListener("load", () => {
+  if (location.hash.startsWith("#form-") && !document.querySelector(".problems")) goTo(location.hash.slice(1));
+});
+
+show();
+if (sections.some((section) => section.waiting)) pump();
