@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('access', '0002_system_actors'),
         ('imaging', '0001_initial'),
-        ('visits', '0002_visit_opening'),
+        ('visits', '0006_visit_opening'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('audit', '0002_signatures'),
-        ('visits', '0001_initial'),
+        ('visits', '0004_cancelled_missed_added'),
     ]
 
     operations = [

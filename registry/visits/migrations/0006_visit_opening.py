@@ -7,8 +7,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0002_system_actors'),
-        ("participants", "0002_consent_withdrawn"),
-        ('visits', '0001_initial'),
+        ('participants', '0003_consent_withdrawn'),
+        ('visits', '0005_signature'),
     ]
 
     operations = [

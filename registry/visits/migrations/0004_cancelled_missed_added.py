@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('access', '0002_system_actors'),
         ('participants', '0002_full_plan_from'),
-        ('visits', '0002_events_contacts_end'),
+        ('visits', '0003_attachment'),
     ]
 
     operations = [

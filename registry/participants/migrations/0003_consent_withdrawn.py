@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0002_system_actors'),
-        ('participants', '0001_initial'),
+        ('participants', '0002_full_plan_from'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
