@@ -6,9 +6,10 @@ import calendar
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import dates as names
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .numbers import UnreadableError
@@ -156,6 +157,12 @@ def _day(year: int, month: int, day: int) -> date:
 def show_date(day: date) -> str:
     """A date with a letter month, so that no reader takes the day for the month (rule 10)."""
     return f"{day.day} {names.MONTHS_3[day.month].capitalize()} {day.year}"
+
+
+def show_moment(moment: datetime) -> str:
+    """A moment in the page's time zone, with the zone named."""
+    local = timezone.localtime(moment)
+    return f"{show_date(local.date())}, {local:%H:%M} {local.tzname()}"
 
 
 @dataclass(frozen=True)

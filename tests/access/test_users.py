@@ -74,7 +74,9 @@ def test_a_new_user_sets_a_password_through_the_mail_and_logs_in(
     kei, cast, client_class, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
-        answer = kei.post(reverse("user_new"), {"name": "Lea Novak", "email": "Lea@Example.org"})
+        answer = kei.post(
+            reverse("user_new"), {"name": "Lea Novak", "email": "Lea@Example.org", "language": "en"}
+        )
     lea = User.objects.get(email="lea@example.org")
     assert answer.url == reverse("user", args=[lea.pk])
     assert not lea.has_usable_password()
@@ -97,7 +99,9 @@ def client_class(client):
 
 
 def test_an_address_that_is_taken_is_refused_and_what_was_typed_kept(kei, cast):
-    answer = kei.post(reverse("user_new"), {"name": "Anna", "email": "ANA@example.org"})
+    answer = kei.post(
+        reverse("user_new"), {"name": "Anna", "email": "ANA@example.org", "language": "en"}
+    )
     assert answer.status_code == 422
     page = answer.content.decode()
     assert "A user with the e-mail ana@example.org exists." in page
@@ -166,7 +170,8 @@ def test_who_is_made_inactive_is_out_with_the_next_request(client, kei, cast, cl
     ana.force_login(cast.ana)
     assert ana.get(reverse("tokens")).status_code == 200
     answer = kei.post(
-        reverse("user", args=[cast.ana.pk]), {"name": "Ana Sato", "email": "ana@example.org"}
+        reverse("user", args=[cast.ana.pk]),
+        {"name": "Ana Sato", "email": "ana@example.org", "language": "en"},
     )
     assert answer.status_code == 302
     assert ana.get(reverse("tokens")).status_code == 302
@@ -210,7 +215,7 @@ def test_the_last_administrator_stays(kei, cast):
     answer = kei.post(remove)
     assert answer.status_code == 422
     assert "last administrator" in answer.content.decode()
-    inactive = {"name": "Kei Adams", "email": "kei@example.org"}
+    inactive = {"name": "Kei Adams", "email": "kei@example.org", "language": "en"}
     answer = kei.post(reverse("user", args=[cast.kei.pk]), inactive)
     assert answer.status_code == 422
     assert "last administrator" in answer.content.decode()
@@ -237,7 +242,8 @@ def test_history_knows_who_gave_which_role_and_no_password(committed, client):
     given = {"role": Role.VIEWER, "site": cast.tokyo.pk}
     client.post(reverse("user_role_add", args=[cast.gus.pk]), given)
     client.post(
-        reverse("user", args=[cast.gus.pk]), {"name": "Gus Insider", "email": "gus@example.org"}
+        reverse("user", args=[cast.gus.pk]),
+        {"name": "Gus Insider", "email": "gus@example.org", "language": "en"},
     )
     statement = "SELECT label, action, changes FROM audit_change WHERE by_id = %s ORDER BY id"
     role, person = owner.rows(statement, cast.kei.pk)
