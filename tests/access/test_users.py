@@ -230,7 +230,12 @@ def test_a_changed_address_ends_the_old_one(client, cast):
     client.post(reverse("account_logout"))
     with user_scope(cast.kei):
         actions.change_user(
-            by=cast.kei, user=cast.ana, email="sato@example.org", name="Ana Sato", is_active=True
+            by=cast.kei,
+            user=cast.ana,
+            email="sato@example.org",
+            name="Ana Sato",
+            language="en",
+            is_active=True,
         )
     client.post(reverse("account_reset_password"), {"email": "ana@example.org"})
     assert mail.outbox == []
@@ -345,3 +350,37 @@ def test_the_first_administrator_comes_from_the_command(client, db):
         call_command("create_administrator", email="first@example.org", name="Again")
     with pytest.raises(CommandError, match="no e-mail"):
         call_command("create_administrator", email="first", name="Again")
+
+
+# -- language ----------------------------------------------------------------------------------
+
+
+def test_everybody_chooses_their_language_and_goes_on_where_they_were(committed, client):
+    cast = make_cast()
+    client.force_login(cast.ana)
+    answer = client.post(reverse("language"), {"language": "ja", "next": "/participants/"})
+    assert answer.url == "/participants/"
+    page = client.get("/participants/")
+    assert (page["Content-Language"], b'<html lang="ja"' in page.content) == ("ja", True)
+    assert User.objects.get(pk=cast.ana.pk).language == "ja"
+
+
+@pytest.mark.parametrize("where", ["https://evil.example.org/", "//evil.example.org", ""])
+def test_choosing_a_language_leads_nowhere_else(client, db, where):
+    answer = client.post(reverse("language"), {"language": "ja", "next": where})
+    assert answer.url == reverse("home")
+    assert client.get(reverse("account_login"))["Content-Language"] == "ja"
+
+
+def test_what_is_no_language_changes_nothing(client, cast):
+    client.force_login(cast.ana)
+    client.post(reverse("language"), {"language": "xx"})
+    cast.ana.refresh_from_db()
+    assert cast.ana.language == "en"
+
+
+def test_a_page_that_is_not_translated_stays_english(client, cast):
+    with user_scope(cast.kei):
+        actions.choose_language(by=cast.kei, language="ja")
+    client.force_login(cast.kei)
+    assert client.get(reverse("users"))["Content-Language"] == "en"
