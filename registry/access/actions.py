@@ -29,12 +29,12 @@ class AccessError(RefusedError):
 
 
 @transaction.atomic
-def create_user(*, by: User, email: str, name: str) -> User:
+def create_user(*, by: User, email: str, name: str, language: str = "en") -> User:
     """Create a user without a password and mail the link by which they set one.
 
     Raises :class:`AccessError` when the e-mail is taken.
     """
-    user = _new_user(email, name)
+    user = _new_user(email, name, language)
     send_password_link(by=by, user=user)
     return user
 
@@ -47,9 +47,9 @@ def create_administrator(*, by: User, email: str, name: str) -> str:
     return password_link(user)
 
 
-def _new_user(email: str, name: str) -> User:
+def _new_user(email: str, name: str, language: str = "en") -> User:
     email = _free(email)
-    user = User(email=email, name=name.strip())
+    user = User(email=email, name=name.strip(), language=language)
     user.set_unusable_password()
     user.save(force_insert=True)
     return user
@@ -89,7 +89,9 @@ def _mail_link(user: User, by: User) -> None:
 
 
 @transaction.atomic
-def change_user(*, by: User, user: User, email: str, name: str, is_active: bool) -> None:
+def change_user(
+    *, by: User, user: User, email: str, name: str, language: str, is_active: bool
+) -> None:
     """Change a user. A user made inactive is out with their next request."""
     if not is_active:
         _require_another_administrator(user)
@@ -99,7 +101,16 @@ def change_user(*, by: User, user: User, email: str, name: str, is_active: bool)
         # allauth also finds people by the addresses they logged in with before.
         EmailAddress.objects.filter(user=user).delete()
     user.email, user.name, user.is_active = email, name.strip(), is_active
-    user.save(update_fields=["email", "name", "is_active"])
+    user.language = language
+    user.save(update_fields=["email", "name", "language", "is_active"])
+
+
+@transaction.atomic
+def choose_language(*, by: User, language: str) -> None:
+    """Let pages and mails speak to ``by`` in ``language``, one of ``settings.LANGUAGES``."""
+    if language not in dict(settings.LANGUAGES):
+        raise AccessError(_("Choose one of the languages."), "language")
+    User.objects.filter(pk=by.pk).update(language=language)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,6 @@ from .actions import LONGEST_TOKEN_DAYS
 from .models import Site, check_time_zone
 from .roles import ROLE_NAMES, Role
 
-LANGUAGES = [("en", "English"), ("ja", "日本語"), ("pt-br", "Português (Brasil)")]
 DATE_ORDERS = [
     ("", _("asked about each time")),
     ("dmy", _("day first")),
@@ -56,6 +56,7 @@ class PlainForm(forms.Form):
 class NewUserForm(PlainForm):
     name = forms.CharField(label=_("Name"), max_length=120)
     email = forms.EmailField(label=_("E-mail"), max_length=254)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
 
 class UserForm(NewUserForm):
@@ -80,7 +81,7 @@ class SiteForm(PlainForm):
     time_zone = forms.CharField(
         label=_("Time zone"), max_length=60, help_text=_("A name like Asia/Tokyo.")
     )
-    language = forms.ChoiceField(label=_("Language"), choices=LANGUAGES)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     sending_hour = forms.TypedChoiceField(
         label=_("Sending hour of recall mails"),
         choices=[(hour, f"{hour:02}:00") for hour in range(24)],

@@ -77,6 +77,7 @@ class User(AbstractBaseUser):
 
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120)
+    language = models.CharField(_("language"), max_length=10, default="en")
     is_active = models.BooleanField(default=True)
     is_system = models.BooleanField(default=False, editable=False)
     date_joined = models.DateTimeField(auto_now_add=True)

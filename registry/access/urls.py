@@ -37,6 +37,7 @@ urlpatterns = [
     path("sites/", views.sites, name="sites"),
     path("sites/new/", views.new_site, name="site_new"),
     path("sites/<int:pk>/", views.site, name="site"),
+    path("language/", views.language, name="language"),
     path("tokens/", views.tokens, name="tokens"),
     path("tokens/<int:pk>/revoke/", views.revoke_token, name="token_revoke"),
 ]

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from django_htmx.middleware import HtmxDetails
@@ -220,6 +223,23 @@ def site(request: UserRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("site", pk)
     return page(request, "access/site_form.html", form, heading=found.name, site=found)
+
+
+# -- language --------------------------------------------------------------------------------
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Choose the language of pages and mails, and go back to where one was."""
+    where, chosen = request.POST.get("next", ""), request.POST.get("language", "")
+    if not url_has_allowed_host_and_scheme(where, {request.get_host()}, request.is_secure()):
+        where = reverse("home")
+    response = redirect(where)
+    if chosen in dict(settings.LANGUAGES):
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, chosen, samesite="Lax", httponly=True)
+        if isinstance(request.user, User):
+            actions.choose_language(by=request.user, language=chosen)
+    return response
 
 
 # -- tokens ----------------------------------------------------------------------------------

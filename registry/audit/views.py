@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from django.apps import apps
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from registry.access.models import SiteRecord
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
+from registry.core.dates import show_date, show_moment
+from registry.core.dictionary import ABSENCE_CODES, Item, Kind
+from registry.core.forms import show_value
 
 from .models import Change
 
 PAGE = 50
-NOT_SHOWN = frozenset({"entry_id", "participant_id", "absent", "confirmed"})
+# Keys, and what is shown at the items themselves.
+NOT_SHOWN = frozenset({"entry", "participant", "screening", "by", "absent", "confirmed"})
 
 
 @needs(Permission.VIEW)
@@ -46,15 +53,43 @@ def history(request: UserRequest, label: str, key: int) -> HttpResponse:
     return render(request, "audit/history.html", {"page": page, "what": what, "key": key})
 
 
-def _lines(model: type[SiteRecord], change: Change) -> list[tuple[Any, Any, Any]]:
-    """(item, old, new) of a change; encrypted values are never shown."""
+def _lines(model: type[SiteRecord], change: Change) -> list[tuple[str, str, str]]:
+    """(item, before, after) of a change in words; encrypted values are never shown."""
     lines = []
-    for column in model._meta.concrete_fields:
-        if column.column not in change.changes or column.column in NOT_SHOWN:
-            continue
-        old, new = change.changes[column.column]
-        if column.get_internal_type() == "BinaryField":
-            old, new = (value and "…" for value in (old, new))
-        item = getattr(column, "item", None)
-        lines.append((item.label if item and item.text else column.verbose_name, old, new))
+    columns = [column for column in model._meta.concrete_fields if column.name not in NOT_SHOWN]
+    absences = [ends or {} for ends in change.changes.get("absent", ({}, {}))]
+    for column in columns:
+        reasons = [_absence(ends.get(column.name)) for ends in absences]
+        values = change.changes.get(column.column, (None, None))
+        before, after = (
+            _shown(column, value) or reason for value, reason in zip(values, reasons, strict=True)
+        )
+        if column.column in change.changes or any(reasons):
+            lines.append((_name(column), before, after))
     return lines
+
+
+def _name(column: Any) -> str:
+    item: Item | None = getattr(column, "item", None)
+    return item.label if item and item.text else capfirst(gettext(str(column.verbose_name)))
+
+
+def _absence(code: str | None) -> str:
+    return gettext(ABSENCE_CODES[code]) if code else ""
+
+
+def _shown(column: Any, stored: Any) -> str:
+    """A value of a column's JSON in words."""
+    if stored is None or stored == "":
+        return ""
+    if column.get_internal_type() == "BinaryField":
+        return "…"
+    value = column.to_python(stored)
+    item: Item | None = getattr(column, "item", None)
+    if item and item.kind != Kind.KEPT:
+        return show_value(item, value)
+    if isinstance(value, datetime):
+        return show_moment(value)
+    if isinstance(value, date):
+        return show_date(value)
+    return str(dict(column.flatchoices).get(value, value))

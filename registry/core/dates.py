@@ -6,9 +6,10 @@ import calendar
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.utils import dates as names
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .numbers import UnreadableError
@@ -200,6 +201,12 @@ def show_long_date(day: date) -> str:
         "month": names.MONTHS[day.month].capitalize(),
         "year": day.year,
     }
+
+
+def show_moment(moment: datetime) -> str:
+    """A moment in the page's time zone, with the zone named."""
+    local = timezone.localtime(moment)
+    return f"{show_date(local.date())}, {local:%H:%M} {local.tzname()}"
 
 
 @dataclass(frozen=True)

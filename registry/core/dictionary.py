@@ -110,7 +110,8 @@ class Item:
         return (self.unit, *self.also) if self.unit else ()
 
     def choice_label(self, code: str) -> str:
-        return gettext(dict(self.choices)[code])
+        """The answer in words; a code without any, or of an older protocol, as it is."""
+        return gettext(dict(self.choices).get(code, code))
 
     def asked(self, values: Mapping[str, Any]) -> bool:
         """Whether ``values`` (item → value) satisfy every condition of ``when``."""

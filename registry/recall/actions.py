@@ -222,7 +222,7 @@ def _compose(
 ) -> mail.EmailMultiAlternatives | None:
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), _at(site, by):
-        delivery = Delivery.objects.select_related("digest").get(pk=delivery_id)
+        delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
         today = timezone.localdate(now, site.zone)
         visits = list(_still_due(site, delivery.digest, today))
         if not _recipients(site).filter(pk=delivery.recipient_id).exists():
@@ -231,7 +231,7 @@ def _compose(
             reason = _("Nothing was left to say when the mail was to go.")
         else:
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
-            rendered = letter.render(letter.write(site, today, visits))
+            rendered = letter.render(letter.write(site, today, visits, delivery.recipient.language))
             mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
             return _message(delivery, rendered)
     _stamp(by, site, delivery_id, claimed_at, state=Delivery.State.CANCELLED, error=reason)

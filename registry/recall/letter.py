@@ -19,8 +19,6 @@ from registry.visits.models import Visit
 
 from .rules import URGENCY, Kind
 
-LANGUAGE = "en"
-
 # What the site is asked to do, group by group.
 HEADINGS = {
     Kind.OVERDUE: _("Overdue: the window has closed"),
@@ -71,6 +69,7 @@ class Letter:
     day: date
     groups: tuple[Group, ...]
     link: str
+    language: str
 
     @property
     def count(self) -> int:
@@ -79,10 +78,6 @@ class Letter:
     @property
     def overdue(self) -> int:
         return sum(len(group.lines) for group in self.groups if group.kind == Kind.OVERDUE)
-
-    @property
-    def language(self) -> str:
-        return LANGUAGE
 
     @property
     def subject(self) -> str:
@@ -104,7 +99,7 @@ class Rendered:
     html: str
 
 
-def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]]) -> Letter:
+def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]], language: str) -> Letter:
     """The letter of a site's day about ``visits``, each with where it stands; urgent ones first."""
     ordered = sorted(
         visits,
@@ -114,12 +109,12 @@ def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]]) -> Letter
             pair[1].participant.study_number,
         ),
     )
-    with translation.override(LANGUAGE):
+    with translation.override(language):
         groups = tuple(
             Group(kind, tuple(_line(visit) for _kind, visit in pairs))
             for kind, pairs in groupby(ordered, key=lambda pair: pair[0])
         )
-    return Letter(site.name, day, groups, _absolute(reverse("recalls")))
+    return Letter(site.name, day, groups, _absolute(reverse("recalls")), language)
 
 
 def render(letter: Letter) -> Rendered:

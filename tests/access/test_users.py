@@ -74,7 +74,9 @@ def test_a_new_user_sets_a_password_through_the_mail_and_logs_in(
     kei, cast, client_class, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
-        answer = kei.post(reverse("user_new"), {"name": "Lea Novak", "email": "Lea@Example.org"})
+        answer = kei.post(
+            reverse("user_new"), {"name": "Lea Novak", "email": "Lea@Example.org", "language": "en"}
+        )
     lea = User.objects.get(email="lea@example.org")
     assert answer.url == reverse("user", args=[lea.pk])
     assert not lea.has_usable_password()
@@ -97,7 +99,9 @@ def client_class(client):
 
 
 def test_an_address_that_is_taken_is_refused_and_what_was_typed_kept(kei, cast):
-    answer = kei.post(reverse("user_new"), {"name": "Anna", "email": "ANA@example.org"})
+    answer = kei.post(
+        reverse("user_new"), {"name": "Anna", "email": "ANA@example.org", "language": "en"}
+    )
     assert answer.status_code == 422
     page = answer.content.decode()
     assert "A user with the e-mail ana@example.org exists." in page
@@ -166,7 +170,8 @@ def test_who_is_made_inactive_is_out_with_the_next_request(client, kei, cast, cl
     ana.force_login(cast.ana)
     assert ana.get(reverse("tokens")).status_code == 200
     answer = kei.post(
-        reverse("user", args=[cast.ana.pk]), {"name": "Ana Sato", "email": "ana@example.org"}
+        reverse("user", args=[cast.ana.pk]),
+        {"name": "Ana Sato", "email": "ana@example.org", "language": "en"},
     )
     assert answer.status_code == 302
     assert ana.get(reverse("tokens")).status_code == 302
@@ -210,7 +215,7 @@ def test_the_last_administrator_stays(kei, cast):
     answer = kei.post(remove)
     assert answer.status_code == 422
     assert "last administrator" in answer.content.decode()
-    inactive = {"name": "Kei Adams", "email": "kei@example.org"}
+    inactive = {"name": "Kei Adams", "email": "kei@example.org", "language": "en"}
     answer = kei.post(reverse("user", args=[cast.kei.pk]), inactive)
     assert answer.status_code == 422
     assert "last administrator" in answer.content.decode()
@@ -225,7 +230,12 @@ def test_a_changed_address_ends_the_old_one(client, cast):
     client.post(reverse("account_logout"))
     with user_scope(cast.kei):
         actions.change_user(
-            by=cast.kei, user=cast.ana, email="sato@example.org", name="Ana Sato", is_active=True
+            by=cast.kei,
+            user=cast.ana,
+            email="sato@example.org",
+            name="Ana Sato",
+            language="en",
+            is_active=True,
         )
     client.post(reverse("account_reset_password"), {"email": "ana@example.org"})
     assert mail.outbox == []
@@ -237,7 +247,8 @@ def test_history_knows_who_gave_which_role_and_no_password(committed, client):
     given = {"role": Role.VIEWER, "site": cast.tokyo.pk}
     client.post(reverse("user_role_add", args=[cast.gus.pk]), given)
     client.post(
-        reverse("user", args=[cast.gus.pk]), {"name": "Gus Insider", "email": "gus@example.org"}
+        reverse("user", args=[cast.gus.pk]),
+        {"name": "Gus Insider", "email": "gus@example.org", "language": "en"},
     )
     statement = "SELECT label, action, changes FROM audit_change WHERE by_id = %s ORDER BY id"
     role, person = owner.rows(statement, cast.kei.pk)
@@ -339,3 +350,37 @@ def test_the_first_administrator_comes_from_the_command(client, db):
         call_command("create_administrator", email="first@example.org", name="Again")
     with pytest.raises(CommandError, match="no e-mail"):
         call_command("create_administrator", email="first", name="Again")
+
+
+# -- language ----------------------------------------------------------------------------------
+
+
+def test_everybody_chooses_their_language_and_goes_on_where_they_were(committed, client):
+    cast = make_cast()
+    client.force_login(cast.ana)
+    answer = client.post(reverse("language"), {"language": "ja", "next": "/participants/"})
+    assert answer.url == "/participants/"
+    page = client.get("/participants/")
+    assert (page["Content-Language"], b'<html lang="ja"' in page.content) == ("ja", True)
+    assert User.objects.get(pk=cast.ana.pk).language == "ja"
+
+
+@pytest.mark.parametrize("where", ["https://evil.example.org/", "//evil.example.org", ""])
+def test_choosing_a_language_leads_nowhere_else(client, db, where):
+    answer = client.post(reverse("language"), {"language": "ja", "next": where})
+    assert answer.url == reverse("home")
+    assert client.get(reverse("account_login"))["Content-Language"] == "ja"
+
+
+def test_what_is_no_language_changes_nothing(client, cast):
+    client.force_login(cast.ana)
+    client.post(reverse("language"), {"language": "xx"})
+    cast.ana.refresh_from_db()
+    assert cast.ana.language == "en"
+
+
+def test_a_page_that_is_not_translated_stays_english(client, cast):
+    with user_scope(cast.kei):
+        actions.choose_language(by=cast.kei, language="ja")
+    client.force_login(cast.kei)
+    assert client.get(reverse("users"))["Content-Language"] == "en"

@@ -1,5 +1,7 @@
 """A record's history as people read it."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -20,8 +22,25 @@ def test_who_changed_what_from_what(client, cast, record):
     client.force_login(cast.vera)
     page = client.get(reverse("history", args=["crfs.vcss", record.pk])).content.decode()
     assert "Pain or discomfort" in page
-    assert "<td>1</td>" in page.replace("\n", "").replace(" ", "")
+    assert "<td>occasional, restricting nothing</td>" in page
     assert page.index("Hiro Mori") < page.index("Ana Sato")
+
+
+def test_values_stand_in_words_and_absences_beside_them(client, cast):
+    visit = build.attended(cast.ana, build.participant(cast.ana))
+    build.form(cast.ana, visit, "ceap", "right", clinical="C2r", symptomatic=False)
+    taken_back = {"symptomatic": None, "clinical": "C4b"}
+    record = build.form(
+        cast.ana, visit, "ceap", "right", absent={"symptomatic": "refused"}, **taken_back
+    )
+    client.force_login(cast.ana)
+    page = client.get(reverse("history", args=["crfs.ceap", record.pk])).content.decode()
+    lines = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall("<tr>.*?</tr>", page, re.S)]
+    assert ["C2r recurrent varicose veins", "C4b lipodermatosclerosis or atrophie blanche"] in [
+        line[2:4] for line in lines
+    ]
+    assert ["Symptomatic", "no", "refused"] in [line[1:4] for line in lines]
+    assert ["Anatomy", "As superficial, GSVa"] in [[line[1], line[3]] for line in lines if line]
 
 
 @pytest.mark.parametrize("label", ["crfs.nothing", "nonsense", "access.user", "audit.change"])

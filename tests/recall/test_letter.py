@@ -128,7 +128,13 @@ def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
         "closes_on",
         "link",
     ]
-    assert [field.name for field in fields(letter.Letter)] == ["site", "day", "groups", "link"]
+    assert [field.name for field in fields(letter.Letter)] == [
+        "site",
+        "day",
+        "groups",
+        "link",
+        "language",
+    ]
     assert [field.name for field in fields(letter.Group)] == ["kind", "lines"]
 
 
@@ -195,7 +201,7 @@ def test_no_address_in_a_mail_changes_anything_on_get(cast, sink, client):
 def test_subjects(counts, subject):
     line = letter.Line("RIO-0001-A", "12 months (M12)", date(2026, 1, 1), date(2026, 2, 1), "x")
     groups = tuple(letter.Group(kind, (line,) * number) for kind, number in counts.items())
-    assert letter.Letter("Rio", date(2026, 1, 1), groups, "x").subject == subject
+    assert letter.Letter("Rio", date(2026, 1, 1), groups, "x", "en").subject == subject
 
 
 def test_a_closed_window_is_called_overdue_even_when_the_outage_swallowed_its_warning(cast, sink):

@@ -7,7 +7,7 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from registry.core.dates import show_date, show_partial_date
+from registry.core.dates import show_date, show_moment, show_partial_date
 from registry.core.forms import show_value
 from registry.core.states import show_state
 
@@ -29,10 +29,7 @@ def day(value: date | datetime | str | None) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """A moment in the page's time zone, with the zone named."""
-    if not value:
-        return ""
-    local = timezone.localtime(value)
-    return f"{show_date(local.date())}, {local:%H:%M} {local.tzname()}"
+    return show_moment(value) if value else ""
 
 
 @register.filter
