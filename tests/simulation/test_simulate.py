@@ -29,6 +29,23 @@ def test_a_person_does_not_depend_on_how_many_are_drawn():
     assert list(islice(people(7, 1000, 4, TODAY), 20)) == list(people(7, 20, 4, TODAY))
 
 
+def test_what_is_told_on_one_form_agrees_with_the_others():
+    for person in people(5, 300, 4, TODAY):
+        ulcers = {row["limb"] for row in person.rows("past_ulcer")}
+        thromboses = {row["limb"] for row in person.rows("event") if row["kind"] == "dvt"}
+        for leg in person.legs:
+            for told in person.told("leg_history", leg.limb):
+                assert told["previous_ulcer"] is (leg.limb in ulcers)
+                thromboses |= {leg.limb} if told["previous_dvt"] else set()
+            assert leg.limb in thromboses or not list(person.told("villalta", leg.limb))
+        attended = [visit.attended_on for visit in person.visits if visit.attended_on]
+        deaths = [row["occurred_on"] for row in person.rows("event") if row["kind"] == "death"]
+        assert all(max(attended) < day <= TODAY for day in deaths)
+        reasons = [row["reason"] for row in person.rows("end")]
+        assert reasons in ([], ["died"] * len(deaths), ["lost_to_follow_up"])
+        assert len(person.rows("contact")) == (3 if "lost_to_follow_up" in reasons else 0)
+
+
 @pytest.fixture
 def written(db):
     at = sites(2)
