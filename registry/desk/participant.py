@@ -63,6 +63,7 @@ def _page(
 ) -> HttpResponse:
     today = participant.site.today
     visits = Visit.objects.filter(participant=participant).with_status(today)
+    visits = visits.order_by("target_on", "pk")  # an aggregate drops the model's own order
     queries = DataQuery.objects.for_user(request.user).unanswered()
     queries = queries.filter(participant_no=participant.pk)
     ulcers = Ulcer.objects.filter(participant=participant).prefetch_related(
