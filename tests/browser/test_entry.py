@@ -225,6 +225,9 @@ def test_dates_and_numbers_are_read_back(opened, visit):
     press(opened, "Tab")
     assert focused(opened) == "laboratory-examiner"  # Tab passes the buttons by
     box(opened, "laboratory-done_on").focus()
+    below = box(opened, "laboratory-examiner").bounding_box()
+    here = days.bounding_box()
+    assert here["y"] + here["height"] <= below["y"]  # they cover no other item's box
     days.get_by_role("button", name="Yesterday").click()
     echo(opened, "laboratory-done_on", re.compile("after Baseline"))
 

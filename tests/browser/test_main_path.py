@@ -127,6 +127,7 @@ def fill_forms(page):
     assert page.input_value('[name="laboratory-calcium_total"]') == "9.8"
     picture(page, "refused")
     choose(page, **{"laboratory-calcium_total__unit": "mg/dL"})
+    page.get_by_role("button", name="Keep the number: 9.8 mg/dL").click()
     complete(page, "laboratory")
 
     for limb in ("right", "left"):
