@@ -20,6 +20,7 @@ from registry.visits import actions
 from registry.visits.forms import form_of
 from registry.visits.models import Visit
 
+from . import guard
 from .visit import bound_sections, show_visit, visible_visit
 
 Write = Callable[[Visit, Mapping[str, Any]], object]
@@ -53,6 +54,8 @@ def record_as_unscheduled(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
+    if misplaced := guard.misplaced(request, found.participant):
+        return _misplaced(request, found, misplaced)
     try:
         unscheduled = actions.record_as_unscheduled(by=request.user, visit=found)
     except RefusedError as refused:
@@ -87,6 +90,8 @@ def cancel_booking(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
+    if misplaced := guard.misplaced(request, found.participant):
+        return _misplaced(request, found, misplaced)
     try:
         actions.cancel_booking(by=request.user, visit=found)
     except RefusedError as refused:
@@ -131,6 +136,8 @@ def _change(request: UserRequest, pk: int, name: str, write: Write, done: str = 
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
+    if refused := guard.misplaced(request, found.participant):
+        return _misplaced(request, found, refused)
     form = form_of(found, name, request.POST)
     if form.is_valid():
         try:
@@ -144,3 +151,8 @@ def _change(request: UserRequest, pk: int, name: str, write: Write, done: str = 
             return redirect("visit", pk)
     sections = bound_sections(request, found)
     return show_visit(request, found, sections, status=422, forms={name: form})
+
+
+def _misplaced(request: UserRequest, visit: Visit, refused: str) -> HttpResponse:
+    sections = bound_sections(request, visit)
+    return show_visit(request, visit, sections, status=409, problems=[("", refused)])

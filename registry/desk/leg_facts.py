@@ -307,4 +307,6 @@ def _doubt(days: Span) -> Iterator[Stretch]:
 
 
 def _log_row(record: Any) -> str:
-    return reverse("history", args=[record._meta.label_lower, record.pk])
+    entry = record.entry
+    number = entry.participant.study_number
+    return f"{reverse('log', args=[number, entry.form])}#form-{entry.form}-{entry.occurrence}"

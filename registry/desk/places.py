@@ -87,6 +87,9 @@ def _place(query: DataQuery, record: Any, participant: Participant | None) -> Pl
             on_page = query.item in record_items(entry.form, asked.sections)
             anchor = f"id_{prefix_of(entry)}-{query.item}" if on_page else f"form-{entry.form}"
             url = f"{reverse('visit', args=[visit.pk])}#{anchor}"
+        elif entry.visit_id is None and participant:  # a row of a log
+            number = participant.study_number
+            url = f"{reverse('log', args=[number, entry.form])}#id_{prefix_of(entry)}-{query.item}"
         else:
             url = home
         return Place(participant, visit.label if visit else "", form, entry.place, item, url)

@@ -30,7 +30,7 @@ class Records:
     @cached_property
     def visits(self) -> list[Any]:
         visits = Visit.objects.filter(participant=self.participant).with_status(self.today)
-        return list(visits)
+        return list(visits.order_by("target_on", "pk"))
 
     @cached_property
     def ceaps(self) -> list[Ceap]:

@@ -500,6 +500,7 @@ def remove_row(*, by: User, entry: FormEntry, reason: str = "") -> None:
         with with_reason(reason.strip()):
             record.delete()
     entry.delete()
+    replan(by=by, participant=entry.participant)
     recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
 
 
