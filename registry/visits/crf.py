@@ -99,6 +99,7 @@ class Crf(SiteRecord):
     """A clinical record saved under a form entry."""
 
     site_from = "entry"
+    declaration: ClassVar[Declaration]
     file_items: ClassVar[tuple[FileItem, ...]] = ()
 
     entry = kept(
