@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.commands import makemessages
 
-from registry.core.dictionary import declared_models, items_of
+from registry.core.dictionary import ABSENCE_CODES, declared_models, items_of
 from registry.visits.crf import FORMS
 from registry.visits.schedule import PLANS
 
@@ -19,6 +19,7 @@ DECLARING = "date partial_date year number score choice multi yes_no text file d
 
 def declared_texts() -> Iterator[str]:
     """Every text of the codebook and of the visit plan: labels, anchors, answers, help."""
+    yield from ABSENCE_CODES.values()
     for model in declared_models():
         yield model.declaration.text  # type: ignore[attr-defined]
         for item in items_of(model, kept=True).values():
