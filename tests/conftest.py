@@ -20,8 +20,14 @@ hypothesis.settings.load_profile("saphena")
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """A clone of the migrated template, reached as the web role (superusers bypass policies)."""
+    """A clone of the migrated template with the cast in it, reached as the web role.
+
+    Not as a superuser, who would bypass the policies.
+    """
+    from .people import make_cast
+
     with django_db_blocker.unblock(), databases.clone(databases.template(), f"test_{os.getpid()}"):
+        make_cast()
         yield
 
 
@@ -46,6 +52,6 @@ def _plain_settings(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture
 def cast(db: None) -> SimpleNamespace:
     """Everybody of the clinic (see ``people.py``)."""
-    from .people import make_cast
+    from .people import find_cast
 
-    return make_cast()
+    return find_cast()
