@@ -9,11 +9,14 @@ from typing import Any
 
 import hypothesis
 import pytest
+from django.test import override_settings
 
 from . import databases
 
 # A developer's run searches anew each time; CI judges a change, not the luck of the draw. Machines
 # are noisy, so no example has a deadline.
+QUICK_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 hypothesis.settings.register_profile("saphena", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("saphena")
 
@@ -27,7 +30,8 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     from .people import make_cast
 
     with django_db_blocker.unblock(), databases.clone(databases.template(), f"test_{os.getpid()}"):
-        make_cast()
+        with override_settings(PASSWORD_HASHERS=QUICK_HASHERS):
+            make_cast()
         yield
 
 
@@ -45,7 +49,7 @@ def _plain_settings(settings: Any, tmp_path: Any) -> None:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.MEDIA_ROOT = str(tmp_path / "media")
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
