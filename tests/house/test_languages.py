@@ -88,7 +88,7 @@ def missed(monkeypatch):
     def recording(method, plural):
         def ask(self, *arguments):
             key = (arguments[0], self.plural(arguments[2])) if plural else arguments[0]
-            if not arguments[0] or trans_real.get_language() == "en":
+            if not arguments[0].strip(" 0123456789") or trans_real.get_language() == "en":
                 return method(self, *arguments)
             try:
                 self._catalog[key]
