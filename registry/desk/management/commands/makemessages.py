@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.commands import makemessages
 
-from registry.core.dictionary import declared_models, items_of
+from registry.core.dictionary import ABSENCE_CODES, declared_models, items_of
 from registry.visits.crf import FORMS
 from registry.visits.schedule import PLANS
 
@@ -23,6 +23,7 @@ def declared_texts() -> Iterator[str]:
         yield model.declaration.text  # type: ignore[attr-defined]
         for item in items_of(model, kept=True).values():
             yield from (item.text, item.help_text, *(label for _code, label in item.choices))
+    yield from ABSENCE_CODES.values()
     yield from (kind.text for kind in FORMS.values())
     yield from (visit.text for plan in PLANS.values() for visit in plan.visits)
 
