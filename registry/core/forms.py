@@ -449,7 +449,8 @@ class ItemsForm(forms.Form):
                 _("%(label)s is kept with %(places)s decimals.")
                 % {"label": item.label, "places": item.places},
             )
-        self.values[name] = rounded(value, item.places)
+        whole = item.kind == Kind.YEAR
+        self.values[name] = int(value) if whole else rounded(value, item.places)
         if item.comparator:
             self.values[f"{name}_comparator"] = typed.comparator
         elif typed.comparator != "=":
