@@ -163,9 +163,9 @@ def _participants(cursor: Any, by: int) -> None:
             "allows_images": "true",
             "allows_sharing": "true",
             "allows_contact": "true",
-            # One in forty has withdrawn from collection.
-            "withdrawn_on": "CASE WHEN n % 40 = 7 THEN current_date - 10 END",
-            "withdrawal_scope": "CASE WHEN n % 40 = 7 THEN 'stop_collection' END",
+            # One in forty-one has withdrawn from collection.
+            "withdrawn_on": "CASE WHEN n % 41 = 7 THEN current_date - 10 END",
+            "withdrawal_scope": "CASE WHEN n % 41 = 7 THEN 'stop_collection' END",
         },
         "FROM person",
     )
@@ -258,7 +258,8 @@ def _entries(cursor: Any, by: int) -> None:
             " ELSE 'complete' END",
             "draft": f"CASE WHEN {draft} THEN '{{}}'::jsonb END",
             "draft_by_id": f"CASE WHEN {draft} THEN {by} END",
-            "draft_at": f"CASE WHEN {draft} THEN now() - v.id % 1000 * interval '1 hour' END",
+            "draft_at": f"CASE WHEN {draft}"
+            " THEN now() - v.id * 7919 % 3000000 * interval '1 second' END",
             "revision": "0",
         },
         f"FROM visits_visit v JOIN person ON v.participant_id = {FIRST} + n"

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
 PAGE = 50
-LONGEST = 200
+LONGEST = 100
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from registry.imaging.models import Reading
 from registry.ulcers import rules as ulcer_rules
 from registry.ulcers.models import Ulcer
 from registry.visits.crf import Crf
+from registry.visits.recorded import recorded_forms
 
 from .examination import Examination
 from .rules import ceap as ceap_rules
@@ -30,6 +31,8 @@ class Records:
 
         Those of one leg if asked, and those done until a day, that day included.
         """
+        if model.declaration.code not in self._recorded:
+            return []
         if model not in self._kinds:
             records: Any = model.objects.filter(
                 entry__participant=self.participant_no, done_on__isnull=False
@@ -42,6 +45,10 @@ class Records:
             for one in self._kinds[model]
             if (not limb or one.entry.limb == limb) and (until is None or one.done_on <= until)
         ]
+
+    @cached_property
+    def _recorded(self) -> frozenset[str]:
+        return recorded_forms([self.participant_no])
 
     def rows(self, model: type[Any], limb: str) -> list[Any]:
         """The rows of a log that are about a leg; a row that names none may be about any."""

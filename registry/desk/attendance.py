@@ -136,8 +136,8 @@ def _change(request: UserRequest, pk: int, name: str, write: Write, done: str = 
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    if refused := guard.misplaced(request, found.participant):
-        return _misplaced(request, found, refused)
+    if misplaced := guard.misplaced(request, found.participant):
+        return _misplaced(request, found, misplaced)
     form = form_of(found, name, request.POST)
     if form.is_valid():
         try:

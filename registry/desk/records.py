@@ -108,7 +108,8 @@ class Records:
         return self._log(Contact)
 
     def _log(self, model: Any) -> list[Any]:
-        return list(model.objects.filter(entry__participant=self.participant).order_by("pk"))
+        rows = model.objects.filter(entry__participant=self.participant).order_by("pk")
+        return list(rows.select_related("entry__participant"))
 
     @cached_property
     def facts(self) -> list[Fact]:

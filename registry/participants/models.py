@@ -144,7 +144,7 @@ class Consent(SiteRecord):
         ]
         indexes = [
             models.Index(
-                fields=["screening"],
+                fields=["site", "screening"],
                 condition=Q(withdrawn_on__isnull=False),
                 name="consent_withdrawn",
             )

@@ -23,6 +23,7 @@ from .event import Event
 from .follow_up import LegSeen, Seen
 from .leg_check import LegCheck
 from .models import Visit
+from .recorded import recorded_forms
 from .schedule import PLANS
 
 
@@ -79,7 +80,8 @@ def stored_forms(participants: Sequence[int]) -> Iterator[tuple[int, Located]]:
 
     An unusual value that was confirmed is yielded as settled: counted, not asked about.
     """
-    for kind in FORMS.values():
+    recorded = recorded_forms(participants)
+    for kind in (kind for code, kind in FORMS.items() if code in recorded):
         records = kind.model.objects.filter(entry__participant__in=participants)
         for record in records.select_related(
             "entry__visit__participant", "entry__participant__site"

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from registry.access.models import SiteRecord
 from registry.core import dictionary as d
 from registry.core.dates import show_date
-from registry.core.dictionary import Item, declared, items_of, kept
+from registry.core.dictionary import Declaration, Item, declared, items_of, kept
 from registry.core.findings import Finding
 
 from .days import impossible_days
@@ -99,6 +99,7 @@ class Crf(SiteRecord):
     """A clinical record saved under a form entry."""
 
     site_from = "entry"
+    declaration: ClassVar[Declaration]
     file_items: ClassVar[tuple[FileItem, ...]] = ()
 
     entry = kept(

@@ -12,8 +12,8 @@ from ..house import test_urls, urls
 pytestmark = pytest.mark.browser
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-RUN_AXE = """() => axe.run(document, {iframes: false, runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa",
-    "best-practice"]}).then(found => found.violations
+RUN_AXE = """() => axe.run(document, {iframes: false, runOnly: ["wcag2a", "wcag2aa", "wcag21aa",
+    "wcag22aa", "best-practice"]}).then(found => found.violations
     .filter(one => ["serious", "critical"].includes(one.impact))
     .map(one => `${one.id}: ${one.nodes.length} × ${one.nodes[0].html.slice(0, 160)}`))"""
 # Roles in the order in which a page is looked at: as the first that gets in.

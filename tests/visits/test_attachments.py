@@ -195,7 +195,7 @@ def biopsy(cast):
     participant = build.participant(cast.ana)
     with user_scope(cast.ana):
         visit = add_unscheduled_visit(
-            by=cast.ana, participant=participant, on=participant.enrolled_on
+            by=cast.ana, participant=participant, on=participant.enrolled_on, forms=["biopsy"]
         )
         return visit.entries.get(form="biopsy", limb="left")
 

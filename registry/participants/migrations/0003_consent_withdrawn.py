@@ -15,6 +15,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='consent',
-            index=models.Index(condition=models.Q(('withdrawn_on__isnull', False)), fields=['screening'], name='consent_withdrawn'),
+            index=models.Index(condition=models.Q(('withdrawn_on__isnull', False)), fields=['site', 'screening'], name='consent_withdrawn'),
         ),
     ]
