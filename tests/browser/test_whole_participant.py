@@ -12,6 +12,7 @@ from registry.crfs.vcss import SKIN_SCORES
 from registry.crfs.villalta import SIGNS, SYMPTOMS
 
 from ..build import no
+from ..people import PASSWORD
 from .walk import (
     add_row,
     consent,
@@ -220,7 +221,7 @@ def short_visit(page, server, number, label, day, right_class, ulcer=None, new_u
     enter(page, "vcss", right=SKIN | scores, left=SKIN | NO_ULCER)
     enter(page, "ulcers", **{label: assessment})
     enter(page, "log_review", treatment="nothing_new", event="nothing_new")
-    enter(page, "reported_outcomes", pain_nrs=3, eq5d_profile="11121", eq5d_version="5L")
+    enter(page, "reported_outcomes", pain_nrs=3, eq5d_profile="11121", eq5d_version="5L", eq5d_vas=70)
 
 
 def ulcer_check(page, server, number, label, day, **ulcer):
@@ -259,12 +260,11 @@ def twelve_months(page, server, number, day):
     enter(page, "log_review", treatment="nothing_new", event="nothing_new")
     confirmed = {"proposal_confirmed": True}
     enter(page, "calcinosis", right=confirmed, left=confirmed)
-    enter(page, "reported_outcomes", pain_nrs=1, eq5d_profile="11111", eq5d_version="5L")
+    enter(page, "reported_outcomes", pain_nrs=1, eq5d_profile="11111", eq5d_version="5L", eq5d_vas=90)
 
 
-def course_of(page, server, number, label):
+def course_of(page, label):
     """What the participant's page says of an ulcer."""
-    page.goto(f"{server}/participants/{number}/")
     return page.locator("dt", has_text=f"Ulcer {label}").locator("+ dd").inner_text()
 
 
@@ -278,21 +278,33 @@ def test_a_whole_participant(page, server, clinic, sign_in):
     screen(page, server, day(-2))
     consent(page, enrolled)
     number = enrol(page, enrolled, "Whole")
-    print(plan(page, server, number))
-    baseline(page, server, number, enrolled)
-    print(plan(page, server, number))
-    picture(page, "participant-bl", whole=True)
+    states = plan(page, server, number)
+    assert set(states.values()) == {"Overdue", "Planned"}
+    assert states["12 months"] == "Overdue"
 
-    smaller = open_ulcer(30, 15)
-    ulcer_check(page, server, number, "Ulcer check 1", day(28), R1=smaller)
-    print(plan(page, server, number))
-    print(course_of(page, server, number, "R1"))
+    baseline(page, server, number, enrolled)
+    states = plan(page, server, number)
+    assert states["Baseline"] == "Complete"
+    assert states["Ulcer check 1"] == "Overdue"
+    picture(page, "participant-bl", whole=True)
+    assert queries(page) == []
+
+    ulcer_check(page, server, number, "Ulcer check 1", day(28), R1=open_ulcer(30, 15))
+    states = plan(page, server, number)
+    assert (states["Ulcer check 1"], states["Ulcer check 2"]) == ("Complete", "Overdue")
+    assert course_of(page, "R1").startswith("Open, last seen on ")
+
     short_visit(page, server, number, "3 months", day(91), "C5", ("R1", CLOSED, NO_ULCER))
-    print(plan(page, server, number))
-    print(course_of(page, server, number, "R1"))
+    states = plan(page, server, number)
+    assert (states["Ulcer check 2"], states["Healing confirmation 1"]) == ("Cancelled", "Overdue")
+    assert "not yet confirmed" in course_of(page, "R1")
+
     ulcer_check(page, server, number, "Healing confirmation 1", day(106), R1=CLOSED)
-    print(plan(page, server, number))
-    print(course_of(page, server, number, "R1"))
+    states = plan(page, server, number)
+    assert states["Healing confirmation 1"] == "Complete"
+    assert "Healing confirmation 2" not in states
+    assert course_of(page, "R1").startswith("Healed on ")
+
     short_visit(
         page,
         server,
@@ -304,18 +316,53 @@ def test_a_whole_participant(page, server, clinic, sign_in):
         {"location": ["medial_malleolus"], "onset_on": day(170), "ulcer_cause": "venous"},
     )
     page.get_by_role("link", name="Course of ulcer R2").click()
-    print(page.locator("main").inner_text())
+    page.get_by_role("heading", name="Ulcer R2").wait_for()
+    kind = page.locator("dt", has_text="First or recurrent").locator("+ dd").inner_text()
+    assert kind == "recurrent at the same place, 79 days after R1 healed"
     picture(page, "ulcer", whole=True)
-    print(plan(page, server, number))
-    ulcer_check(page, server, number, "Ulcer check 2", day(210), R2=open_ulcer(10, 5))
-    print(plan(page, server, number))
+    assert plan(page, server, number)["Ulcer check 3"] == "Overdue"
+
+    ulcer_check(page, server, number, "Ulcer check 3", day(210), R2=open_ulcer(10, 5))
+    assert plan(page, server, number)["Ulcer check 4"] == "Overdue"
     twelve_months(page, server, number, day(365))
-    print(plan(page, server, number))
-    print(course_of(page, server, number, "R2"))
+    states = plan(page, server, number)
+    assert states["12 months"] == "Complete"
+    assert states["Ulcer check 4"] == "Cancelled"
+    assert states["Healing confirmation 2"] == "Overdue"
+    assert course_of(page, "R2").startswith("Closed on ")
+    assert queries(page) == []
     picture(page, "participant-m12", whole=True)
-    page.goto(f"{server}/queries/")
-    picture(page, "queries", whole=True)
-    print(page.locator("main").inner_text())
+    for mark in ("Ulcer R1", "Ulcer R2", "CEAP class C6r", "12 months"):
+        print(mark, page.locator(f'a.mark[aria-label*="{mark}"]').evaluate_all("m => m.map(x => x.getAttribute('aria-label'))"))
+
     page.goto(server)
-    picture(page, "home", whole=True)
+    picture(page, "home-coordinator")
     print(page.locator("main").inner_text())
+
+    sign_in(clinic.hiro)
+    sign_and_lock(page, server, number)
+    assert plan(page, server, number)["12 months"] == "Locked"
+    page.goto(server)
+    picture(page, "home-investigator")
+
+
+def queries(page):
+    """What the participant's page asks."""
+    return page.locator(".open-queries li").all_inner_texts()
+
+
+def sign_and_lock(page, server, number):
+    """The investigator signs the 12-month visit with the password, and locks it."""
+    open_visit(page, server, number, "12 months")
+    page.get_by_role("link", name="Sign the visit").click()
+    page.locator('[name="meaning"]').first.check()
+    page.fill("#id_password", PASSWORD)
+    picture(page, "sign", whole=True)
+    page.get_by_role("button", name="Sign").click()
+    page.locator("#signing .state.signed").wait_for()
+    assert "Hiro Mori" in page.locator("#signing .signed").inner_text()
+    page.get_by_role("button", name="Lock the visit").click()
+    page.locator("#signing .state.locked").wait_for()
+    assert page.locator("form.answers input:enabled:not([type=hidden])").count() == 0
+    page.locator("#signing").scroll_into_view_if_needed()
+    picture(page, "locked", whole=True)

@@ -20,16 +20,17 @@ def picture(page: Any, name: str, *, whole: bool = False) -> None:
 
 def put(page: Any, **answers: Any) -> None:
     """Answer controls by name: radios and boxes by value (a list for several), texts typed."""
-    for name, answer in answers.items():
-        control = page.locator(f'[name="{name}"]').first
-        kind = control.evaluate("control => control.type")
+    page.locator(f'[name="{next(iter(answers))}"]').first.wait_for()
+    kinds = page.evaluate("names => names.map(one => document.getElementsByName(one)[0]?.type)", [*answers])
+    for (name, answer), kind in zip(answers.items(), kinds, strict=True):
         if kind == "select-one":
-            control.select_option(str(answer))
+            page.select_option(f'[name="{name}"]', str(answer))
         elif kind in ("radio", "checkbox"):
             for one in answer if isinstance(answer, list) else [answer]:
-                page.check(f'[name="{name}"][value="{one}"]')
+                page.check(f'[name="{name}"][value="{one}"]', force=True)
         else:
-            control.fill(answer.isoformat() if isinstance(answer, date) else str(answer))
+            text = answer.isoformat() if isinstance(answer, date) else str(answer)
+            page.fill(f'[name="{name}"]', text)
 
 
 def enter(page: Any, form: str, **answers: Any) -> None:
