@@ -70,6 +70,9 @@ class Section {
     for (const place of document.querySelectorAll(`[data-state-of="${this.form.parentElement.id}"]`)) {
       place.innerHTML = answer.state;
     }
+    for (const [prefix, html] of Object.entries(answer.derived)) {
+      document.querySelector(`[data-derived-of="${CSS.escape(prefix)}"]`).innerHTML = html;
+    }
     return answer.at;
   }
 

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
 from registry.core.dictionary import Kind, items_of
@@ -221,6 +223,12 @@ def completed(by: User, participant: Participant, code: str = "BL") -> Visit:
             model(entry=entry, done_on=visit.attended_on, **on, **FILLED[entry.form]).save()
         visit.entries.update(state=FormEntry.State.COMPLETE)
     return visit
+
+
+def locked(by: User, visit: Visit) -> None:
+    """Lock a visit's forms as they are, signed or not."""
+    with user_scope(by):
+        visit.entries.update(locked_at=timezone.now(), locked_by=by)
 
 
 def signed(by: User, participant: Participant, code: str = "BL") -> Visit:

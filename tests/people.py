@@ -54,3 +54,11 @@ def make_cast() -> SimpleNamespace:
                 site=site, code="1.0", in_force_from=date(2020, 1, 1), mandatory=True
             )
     return cast
+
+
+def find_cast() -> SimpleNamespace:
+    """The cast that :func:`make_cast` made, fetched anew."""
+    cast = SimpleNamespace(tokyo=Site.objects.get(prefix="TKY"), rio=Site.objects.get(prefix="RIO"))
+    for user in User.objects.filter(is_system=False):
+        setattr(cast, user.email.partition("@")[0], user)
+    return cast

@@ -21,7 +21,7 @@ def derived_of(model: type[models.Model], values: Mapping[str, Any]) -> dict[str
     differ from the one that is stored.
     """
     columns: dict[str, Any] = {column.name: column for column in model._meta.concrete_fields}
-    names = [name for name, item in items_of(model).items() if item.derived]
+    names = [name for name in items_of(model) if isinstance(columns[name], models.GeneratedField)]
     if not names:
         return {}
     query = Query(None)

@@ -289,6 +289,12 @@ class ItemsForm(forms.Form):
         """The hidden control naming what :meth:`fill_rest` filled last."""
         return self[REST]
 
+    def sound_values(self) -> dict[str, Any]:
+        """The values read so far that could be stored: neither unreadable nor impossible."""
+        self.full_clean()
+        wrong = {one.item for one in self.findings if one.level == Level.IMPOSSIBLE}
+        return {name: value for name, value in self.values.items() if name not in wrong}
+
     @property
     def absence_codes(self) -> list[tuple[str, str]]:
         return [(code, _(words)) for code, words in ABSENCE_CODES.items()]

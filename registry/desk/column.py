@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
-from registry.core.dictionary import ABSENCE_CODES, Item, Kind, items_of
+from registry.core.derived import derived_of
+from registry.core.dictionary import ABSENCE_CODES, Kind, items_of
 from registry.core.forms import ItemsForm, show_value
 from registry.visits.crf import FORMS, Carried, Crf, FileItem
 from registry.visits.merge import Raw, item_of, plain
@@ -42,15 +43,16 @@ class Column:
 
     @property
     def derived(self) -> Iterator[tuple[str, str]]:
-        """Label and value of what is computed from the saved record."""
-        if self.record is None:
-            return
-        for column in self.record._meta.concrete_fields:
-            item: Item | None = getattr(column, "item", None)
-            if item and item.derived:
-                value = getattr(self.record, column.name)
-                plain_value = value if item.kind == Kind.SCORE else show_value(item, value)
-                yield item.label, _("not computable") if value is None else str(plain_value)
+        """Label and value of what is computed: from what is typed, else from the saved record."""
+        model = FORMS[self.entry.form].model
+        values: Mapping[str, Any] = vars(self.record) if self.record else {}
+        if self.form.is_bound:
+            values = {**values, **derived_of(model, self.form.sound_values())}
+        for name, item in items_of(model).items():
+            if item.derived and name in values:
+                value = values[name]
+                shown = str(value) if item.kind == Kind.SCORE else show_value(item, value)
+                yield item.label, _("not computable") if value is None else shown
 
     @property
     def proposed(self) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,6 +19,7 @@ from registry.access.views import UserRequest, fetch, needs
 from registry.core.dictionary import items_of
 from registry.core.errors import RefusedError
 from registry.core.numbers import UnreadableError
+from registry.core.pages import page_of
 from registry.participants.models import Participant
 from registry.quality import actions
 from registry.quality.models import DataQuery
@@ -30,7 +30,6 @@ from registry.visits.crf import Crf
 from . import notes
 from .places import form_label, places_of
 
-PAGE = 50
 AGES = (7, 14, 30, 90)
 SORTS = {"opened": "opened_at", "state": "state", "site": "site__prefix"}
 OWNERS = {
@@ -57,9 +56,7 @@ def queries(request: UserRequest) -> HttpResponse:
     if sort.removeprefix("-") not in SORTS:
         sort = "opened"
     column = ("-" if sort.startswith("-") else "") + SORTS[sort.removeprefix("-")]
-    page = Paginator(found.select_related("site").order_by(column, "pk"), PAGE).get_page(
-        asked.get("page")
-    )
+    page = page_of(found.select_related("site").order_by(column, "pk"), asked.get("page"))
     places = places_of(page.object_list)
     labels = visible.order_by().values_list("label", flat=True).distinct()
     context = {

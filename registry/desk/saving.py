@@ -258,6 +258,10 @@ def _acknowledge(
             "message": section.error if status == 422 else "",
             "compare": render_to_string("desk/_compare.html", {"section": section}),
             "state": render_to_string("desk/_section_state.html", {"section": section}),
+            "derived": {
+                column.form.prefix: render_to_string("desk/_derived.html", {"column": column})
+                for column in section.columns
+            },
         },
         status=status,
     )

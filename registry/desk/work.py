@@ -6,7 +6,7 @@ Home shows the first rows of each group and their count, the worklist the whole 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from registry.access.roles import Permission
 from registry.imaging.models import Xray
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
+from registry.quality.rules import Owner
 from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 
@@ -120,6 +121,16 @@ def _coming(reader: Reader) -> QuerySet[Any]:
     return soon.order_by("opens_on", "pk")
 
 
+def _to_sign(reader: Reader) -> QuerySet[Any]:
+    visits = Visit.objects.waiting_for_signature(reader.user).select_related("participant", "site")
+    return visits.order_by("attended_on", "pk")
+
+
+def _to_sign_line(visit: Visit) -> Line:
+    line = _visit_line("attended_on")(visit)
+    return replace(line, url=f"{line.url}#signing")
+
+
 # -- drafts, questions, films ----------------------------------------------------------------------
 
 
@@ -138,7 +149,7 @@ def _draft_line(entry: FormEntry) -> Line:
         url = f"{reverse('visit', args=[entry.visit.pk])}#form-{entry.form}"
     else:
         place, visit = at_participant(entry.participant_id), gettext("log")
-        url = reverse("participant", args=[number])
+        url = f"{reverse('log', args=[number, entry.form])}#form-{entry.form}-{entry.occurrence}"
     return Line(
         place,
         url,
@@ -152,9 +163,9 @@ def _draft_line(entry: FormEntry) -> Line:
     )
 
 
-def _questions(state: str) -> Callable[[Reader], QuerySet[Any]]:
+def _questions(owner: Owner) -> Callable[[Reader], QuerySet[Any]]:
     def rows(reader: Reader) -> QuerySet[Any]:
-        queries = DataQuery.objects.for_user(reader.user).filter(state=state)
+        queries = DataQuery.objects.for_user(reader.user).owned_by(owner)
         queries = queries.select_related("site")
         about = Participant.objects.filter(pk=OuterRef("participant_no"))
         number = Subquery(about.values("study_number"))
@@ -247,10 +258,10 @@ TO_ANSWER = Group(
     _("Answer"),
     pgettext_lazy("a question", "Asked"),
     _("No question is open."),
-    _questions(DataQuery.State.NEW),
+    _questions(Owner.SITE),
     _question_line,
     {},
-    listed_at="queries?state=new",
+    listed_at="queries?owner=site",
 )
 TO_CLOSE = Group(
     "to_close",
@@ -259,11 +270,36 @@ TO_CLOSE = Group(
     _("Look at the answer"),
     pgettext_lazy("a question", "Asked"),
     _("No answer waits for you."),
-    _questions(DataQuery.State.ANSWERED),
+    _questions(Owner.MONITOR),
     _question_line,
     {},
     Permission.RAISE_QUERY,
-    listed_at="queries?state=answered",
+    listed_at="queries?owner=monitor",
+)
+TO_DECIDE = Group(
+    "to_decide",
+    _("Questions for the data manager"),
+    "message-circle",
+    _("Decide"),
+    pgettext_lazy("a question", "Asked"),
+    _("No question waits for you."),
+    _questions(Owner.DATA_MANAGER),
+    _question_line,
+    {},
+    Permission.MANAGE_DATA,
+    listed_at="queries?owner=data_manager",
+)
+TO_SIGN = Group(
+    "to_sign",
+    _("Waiting for signature"),
+    "signature",
+    _("Sign the visit"),
+    _("Attended"),
+    _("No visit waits for your signature."),
+    _to_sign,
+    _to_sign_line,
+    VISIT_PATHS | {"age": "attended_on"},
+    Permission.SIGN,
 )
 FILMS = Group(
     "films",
@@ -279,7 +315,7 @@ FILMS = Group(
 )
 
 # In the order of home. A new group is one line here.
-GROUPS = [TO_CLOSE, OVERDUE, DUE, COMING, DRAFTS, TO_ANSWER, FILMS]
+GROUPS = [TO_DECIDE, TO_CLOSE, TO_SIGN, OVERDUE, DUE, COMING, DRAFTS, TO_ANSWER, FILMS]
 
 
 def groups_of(user: User) -> list[Group]:

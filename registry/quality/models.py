@@ -114,7 +114,11 @@ class DataQuery(SiteRecord):
         ]
         indexes = [
             models.Index(fields=["participant_no", "state"], name="query_of_participant"),
-            models.Index(fields=["site", "state", "opened_at"], name="query_by_site"),
+            models.Index(
+                fields=["site", "opened_at", "id"],
+                condition=~Q(state="closed"),
+                name="query_open_by_site",
+            ),
         ]
 
     @property

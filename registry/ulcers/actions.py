@@ -54,7 +54,7 @@ def add_ulcer(
     numbers = [int(label[1:]) for label in given.values_list("label", flat=True)]
     ulcer.label = f"{limb[0].upper()}{max(numbers, default=0) + 1}"
     ulcer.save()
-    refresh_onward(by=by, visit=visit)
+    refresh_onward(participant.pk, visit.attended_on)
     replan(by=by, participant=participant)
     recheck(by=by, site_id=ulcer.participant.site_id, participant_no=participant.pk)
     return ulcer

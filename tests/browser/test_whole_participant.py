@@ -358,7 +358,7 @@ def sign_and_lock(page, server, number):
     page.locator('[name="meaning"]').first.check()
     page.fill("#id_password", PASSWORD)
     picture(page, "sign", whole=True)
-    page.get_by_role("button", name="Sign").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
     page.locator("#signing .state.signed").wait_for()
     assert "Hiro Mori" in page.locator("#signing .signed").inner_text()
     page.get_by_role("button", name="Lock the visit").click()

@@ -38,11 +38,11 @@ def test_villalta_is_asked_of_a_leg_with_a_thrombosis_among_the_events_by_then(c
     dvt = {"kind": "dvt", "limb": "right"}
     build.row(cast.ana, visit.participant, "event", occurred_on=on + timedelta(days=1), **dvt)
     with user_scope(cast.ana):
-        refresh_onward(by=cast.ana, visit=visit)
+        refresh_onward(visit.participant_id, visit.attended_on)
     assert legs_asked(cast, visit) == []
     build.row(cast.ana, visit.participant, "event", occurred_on=on, **dvt)
     with user_scope(cast.ana):
-        refresh_onward(by=cast.ana, visit=visit)
+        refresh_onward(visit.participant_id, visit.attended_on)
     assert legs_asked(cast, visit) == ["right"]
 
 

@@ -374,3 +374,21 @@ def test_discarding_through_the_action_says_stale(cast, visit):
     entry = entry_of(cast, visit)
     with user_scope(cast.ana), pytest.raises(actions.StaleError):
         actions.discard_draft(by=cast.ana, entry=entry, revision=entry.revision + 1)
+
+
+# -- what is computed ----------------------------------------------------------------------------
+
+
+def test_totals_follow_what_is_typed_and_never_from_the_impossible(cast, visit, pages):
+    page = pages(cast.ana, visit, "vcss")
+    scores = {f"vcss-right-{name}": "1" for name in build.FILLED["vcss"]}
+    derived = page.send(script=True, **scores).json()["derived"]
+    assert "<dt>Total</dt><dd>10</dd>" in derived["vcss-right"]
+    assert "<dd>not computable</dd>" in derived["vcss-left"]
+    page = pages(cast.ana, visit, "laboratory")
+    typed = {"laboratory-calcium_total": "9999999999", "laboratory-albumin": "40"}
+    derived = page.send(script=True, **typed).json()["derived"]
+    assert "<dt>Corrected calcium</dt><dd>not computable</dd>" in derived["laboratory"]
+    typed["laboratory-calcium_total"] = "2,5"
+    derived = page.send(script=True, **typed).json()["derived"]
+    assert "<dt>Corrected calcium</dt><dd>2.5 mmol/L</dd>" in derived["laboratory"]

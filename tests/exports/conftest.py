@@ -112,7 +112,7 @@ def filled(by: User, **about: Any) -> Any:
             recorded_on=visit.attended_on,
             by=by,
         )
-        visits.refresh_forms(by=by, visit=visit)
+        visits.refresh_forms([visit])
     return someone
 
 

@@ -19,7 +19,6 @@ from registry.imaging.cleaning import ImagingError
 from registry.imaging.models import Film, Reading, Xray
 from registry.participants.actions import ParticipantError, withdraw_consent
 from registry.quality.models import DataQuery
-from registry.visits.actions import lock_visit
 from registry.visits.models import FormEntry, Visit
 from tests import build, people
 from tests.imaging import films
@@ -176,7 +175,7 @@ def test_a_locked_form_takes_no_film(cast: Any, visit: Visit, xray: Xray) -> Non
     film = add(cast.ana, xray)
     with user_scope(cast.hiro):
         visit.entries.update(state=FormEntry.State.COMPLETE)
-        lock_visit(by=cast.hiro, visit=visit)
+        build.locked(cast.hiro, visit)
     refused(cast.ana, xray, films.png(seed=1), "locked")
     with user_scope(cast.ana), pytest.raises(ImagingError, match="locked"):
         actions.remove_film(by=cast.ana, film=film, reason="wrong film")

@@ -18,7 +18,7 @@ from registry.ulcers.actions import add_ulcer, correct_ulcer
 from registry.ulcers.assessment import UlcerError
 from registry.ulcers.models import Ulcer
 from registry.ulcers.rules import State
-from registry.visits.actions import lock_visit, save_draft
+from registry.visits.actions import save_draft
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
@@ -123,7 +123,7 @@ def test_no_ulcer_without_a_date_consent_or_form(cast: SimpleNamespace, baseline
 def test_a_locked_visit_takes_no_new_ulcer(cast: SimpleNamespace, baseline: Visit) -> None:
     with user_scope(cast.ana):
         FormEntry.objects.filter(visit=baseline).update(state="complete")
-        lock_visit(by=cast.hiro, visit=baseline)
+        build.locked(cast.hiro, baseline)
     with pytest.raises(UlcerError, match="locked"):
         ulcer(cast.ana, baseline)
 
