@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.browser
 AT_MOST = 2.5
 
 # What is typed on each item, in the order of the page: a digit chooses, "." codes an absence,
-# a text ends with Enter. "" passes an item by.
+# a text ends with Enter, which also passes an item by.
 SKIN = ["2"] * 10
 EXAMINATION = ["1", "1", "1.1\n", "2", ".nd", "1", "240\n", *SKIN, "2"]
 ADVANCED = ["1\n", "gsva \n", "1", "2"]
@@ -95,7 +96,9 @@ def test_a_yearly_visit_by_keyboard_alone(page, server, clinic, sign_in, visit, 
         page.locator(f"#form-{form} h2:focus").wait_for()
         press(form, "Enter")  # to the first blank item
         for text in texts:
-            press(form, *("Enter" if key == "\n" else "Space" if key == " " else key for key in text))
+            press(
+                form, *("Enter" if key == "\n" else "Space" if key == " " else key for key in text)
+            )
         while page.evaluate("document.activeElement.value") != "complete":
             press(form, "Tab")  # past the undo of “the rest”
         assert not page.evaluate("window.mouse")
@@ -109,11 +112,12 @@ def test_a_yearly_visit_by_keyboard_alone(page, server, clinic, sign_in, visit, 
     assert set(counts) == set(VISIT)
     total = sum(presses.values()) / sum(counts.values())
     typed = sum(presses.values()) / (sum(counts.values()) - sum(proposed.values()))
+    lines = ["form: key presses / items (of them as proposed) = presses per item"]
+    for form in VISIT:
+        each = presses[form] / counts[form]
+        lines.append(f"{form}: {presses[form]} / {counts[form]} ({proposed[form]}) = {each:.2f}")
+    lines.append(f"to the first form: {presses['to the first form']}")
+    lines.append(f"whole visit: {total:.2f} per item, {typed:.2f} per item that is typed")
     with capsys.disabled():
-        print("\nform: key presses / items (of them as proposed) = presses per item")
-        for form in VISIT:
-            each = presses[form] / counts[form]
-            print(f"{form}: {presses[form]} / {counts[form]} ({proposed[form]}) = {each:.2f}")
-        print(f"to the first form: {presses['to the first form']}")
-        print(f"whole visit: {total:.2f} per item, {typed:.2f} per item that is typed")
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
     assert typed <= AT_MOST

@@ -21,13 +21,15 @@ def picture(page: Any, name: str, *, whole: bool = False) -> None:
 def put(page: Any, **answers: Any) -> None:
     """Answer controls by name: radios and boxes by value (a list for several), texts typed."""
     page.locator(f'[name="{next(iter(answers))}"]').first.wait_for()
-    kinds = page.evaluate("names => names.map(one => document.getElementsByName(one)[0]?.type)", [*answers])
+    kinds = page.evaluate(
+        "names => names.map(one => document.getElementsByName(one)[0]?.type)", [*answers]
+    )
     for (name, answer), kind in zip(answers.items(), kinds, strict=True):
         if kind == "select-one":
             page.select_option(f'[name="{name}"]', str(answer))
         elif kind in ("radio", "checkbox"):
             for one in answer if isinstance(answer, list) else [answer]:
-                page.check(f'[name="{name}"][value="{one}"]', force=True)
+                page.press(f'[name="{name}"][value="{one}"]', "Space")
         else:
             text = answer.isoformat() if isinstance(answer, date) else str(answer)
             page.fill(f'[name="{name}"]', text)
