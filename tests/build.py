@@ -98,7 +98,7 @@ def attended(by: User, participant: Participant, code: str = "BL", on: date | No
         return visit
 
 
-def _no(model: type[Crf]) -> dict[str, bool]:
+def no(model: type[Crf]) -> dict[str, bool]:
     """ "No" to every yes/no that is required."""
     return {
         name: False
@@ -112,10 +112,10 @@ FILLED: dict[str, dict[str, Any]] = {
         "height_cm": "170",
         "weight_kg": "80",
         "smoking": "never",
-        **_no(History),
+        **no(History),
     },
-    "leg_history": {"joint_replacement": ["none"], **_no(LegHistory)},
-    "examination": {"pulses": "normal", "oedema": 1, **_no(Examination)},
+    "leg_history": {"joint_replacement": ["none"], **no(LegHistory)},
+    "examination": {"pulses": "normal", "oedema": 1, **no(Examination)},
     "body": {"weight_kg": "80"},
     "villalta": dict.fromkeys([*SYMPTOMS, *SIGNS], 0),
     "log_review": dict.fromkeys(

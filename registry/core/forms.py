@@ -28,6 +28,7 @@ from .findings import Finding, Level, factor_hint, judge
 from .numbers import UnreadableError, convert, read_number, rounded, show_number
 
 RADIOS_UP_TO = 7
+MANY, SHORT = 9, 14  # answers beyond which they stand in columns; letters of a short one
 # Typed into any item's box, or pressed on its radios.
 TYPED_CODES = {
     ".nd": "not_done",
@@ -175,11 +176,20 @@ class Row:
     recorded: str
     note: Any
     notice: str = ""
+    proposed: str = ""  # moving on passes it by while it stands
 
     @property
     def grouped(self) -> bool:
         """Whether the control is a group of radios or boxes, labelled by a legend."""
         return isinstance(self.field.field.widget, Radios | Boxes)
+
+    @property
+    def spread(self) -> str:
+        """The classes of many answers: they stand in columns, wider ones for longer words."""
+        labels = [self.item.choice_label(code) for code, _label in self.item.choices]
+        if len(labels) <= MANY:
+            return ""
+        return "choices-many" + (" choices-long" if max(map(len, labels)) > SHORT else "")
 
     @property
     def coded(self) -> str:
@@ -234,7 +244,8 @@ class ItemsForm(forms.Form):
         self.draft, self.copies = draft, copies
         self.notes: Mapping[str, Any] = {}  # item → what its page says beside it
         self.notices: Mapping[str, str] = getattr(record, "notices", {})
-        super().__init__(data, prefix=prefix, initial=dict(initial or {}) | self._stored(record))
+        self.proposals = dict(initial or {})
+        super().__init__(data, prefix=prefix, initial=self.proposals | self._stored(record))
         if data is not None:
             self.data = self._settled(data, clock)
         self.record = record
@@ -455,7 +466,8 @@ class ItemsForm(forms.Form):
                 _("%(label)s is kept with %(places)s decimals.")
                 % {"label": item.label, "places": item.places},
             )
-        self.values[name] = rounded(value, item.places)
+        whole = item.kind == Kind.YEAR
+        self.values[name] = int(value) if whole else rounded(value, item.places)
         if item.comparator:
             self.values[f"{name}_comparator"] = typed.comparator
         elif typed.comparator != "=":
@@ -507,6 +519,7 @@ class ItemsForm(forms.Form):
                 recorded=show_value(item, self.recorded.get(name)),
                 note=self.notes.get(name),
                 notice=self.notices.get(name, ""),
+                proposed=str(self.proposals.get(name, "")),
             )
 
     @property

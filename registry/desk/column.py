@@ -37,6 +37,11 @@ class Column:
     may_verify: bool = False
 
     @property
+    def place(self) -> str:
+        """The leg or the ulcer's label; nothing for the whole participant and a row of a log."""
+        return self.entry.place if self.entry.visit_id else ""
+
+    @property
     def derived(self) -> Iterator[tuple[str, str]]:
         """Label and value of what is computed: from what is typed, else from the saved record."""
         model = FORMS[self.entry.form].model
@@ -107,7 +112,7 @@ class Column:
     def label_of(self, control: str) -> str:
         """An item's label, with the column's place."""
         label = self.form.items[control.removeprefix(f"{self.form.prefix}-")].label
-        return f"{self.entry.place}: {label}" if self.entry.place else label
+        return f"{self.place}: {label}" if self.place else label
 
     @property
     def blanks(self) -> int:

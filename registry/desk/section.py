@@ -268,9 +268,8 @@ class Section:
         if self.changes:
             found.append((f"reason-{self.anchor}", _("Say why the answers change.")))
         for column in self.columns:
-            side = column.entry.place if not self.log else ""
-            for id_, message in column.form.problems:
-                found.append((id_, f"{side}: {message}" if side else message))
+            side = f"{column.place}: " if column.place else ""
+            found += [(id_, f"{side}{message}") for id_, message in column.form.problems]
         return found
 
 

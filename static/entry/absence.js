@@ -1,6 +1,7 @@
 // Absence codes: one keystroke away, never beside a value, always taken back by one press.
 import { absence, announce, answers, button, controls, fill, focus, isBlank, isGroup, isShown,
   itemOf, itemsIn, note, put, shown, words } from "./items.js";
+import { next } from "./keys.js";
 
 const TYPED = { ".nd": "not_done", ".uk": "unknown", ".na": "not_applicable", ".rf": "refused",
   ".as": "not_assessable" };
@@ -9,7 +10,22 @@ const atFocus = new WeakMap(); // box → its text when it got the focus
 let coding = false;
 
 const inWords = (select) => select.selectedOptions[0].textContent;
-export const typedCode = (text) => TYPED[text.normalize("NFKC").trim().toLowerCase()];
+const typedCode = (text) => TYPED[text.normalize("NFKC").trim().toLowerCase()];
+
+/** Do what a typed code asks: `.nd` codes the item and moves on, `..nd` every blank of its
+ * column. Says whether it was one. */
+export function codeTyped(item, text) {
+  const rest = text.startsWith("..") && item.closest(".leg")?.querySelector(".rest");
+  const value = absence(item) && typedCode(rest ? text.slice(1) : text);
+  if (!value) return false;
+  if (rest) {
+    fillRest(rest, value);
+  } else {
+    code(item, value);
+    next(item);
+  }
+  return true;
+}
 
 /** Put an absence code in the place of an item's answer. */
 export function code(item, value) {
@@ -71,35 +87,35 @@ function answered(item) {
 }
 
 function typedInto(item, box) {
-  const value = absence(item) && typedCode(box.value);
-  if (!value) return answered(item);
+  const text = box.value;
   const before = atFocus.get(box) ?? "";
-  box.value = typedCode(before) ? "" : before;
-  code(item, value);
+  if (text.startsWith(".")) box.value = before.startsWith(".") ? "" : before;
+  if (codeTyped(item, text)) return;
+  box.value = text;
+  answered(item);
 }
 
 // -- the rest of a column -------------------------------------------------------------------------
 
-function fillRest(pressed) {
-  const column = pressed.closest(".leg");
-  const select = pressed.parentElement.querySelector("select");
-  if (!select.value) return select.focus();
+function fillRest(rest, value) {
+  const select = rest.querySelector("select");
+  select.value = value;
+  if (!value) return select.focus();
+  const column = rest.closest(".leg");
   const blanks = itemsIn(column).filter((one) => isShown(one) && absence(one) && isBlank(one));
-  for (const item of blanks) code(item, select.value);
+  for (const item of blanks) code(item, value);
   const names = blanks.map((item) => item.dataset.name.split("-").pop());
-  remember(pressed, names, blanks.length, inWords(select));
+  remember(rest, names, blanks.length, inWords(select));
 }
 
-function undoRest(pressed) {
-  const column = pressed.closest(".leg");
-  const filled = pressed.parentElement.querySelector("input[type=hidden]").value.split(" ");
-  for (const item of itemsIn(column))
+function undoRest(rest) {
+  const filled = rest.querySelector("input[type=hidden]").value.split(" ");
+  for (const item of itemsIn(rest.closest(".leg")))
     if (filled.includes(item.dataset.name.split("-").pop()) && absence(item)?.value) uncode(item);
-  remember(pressed, [], 0, "");
+  remember(rest, [], 0, "");
 }
 
-function remember(pressed, names, count, code_words) {
-  const rest = pressed.parentElement;
+function remember(rest, names, count, code_words) {
   const hidden = rest.querySelector("input[type=hidden]");
   hidden.value = names.join(" ");
   announce(hidden);
@@ -130,8 +146,9 @@ export function start() {
     const pressed = event.target.closest?.("[data-rest], [data-rest-undo]");
     if (!pressed) return;
     event.preventDefault();
-    if (pressed.hasAttribute("data-rest")) fillRest(pressed);
-    else undoRest(pressed);
+    const rest = pressed.closest(".rest");
+    if (pressed.hasAttribute("data-rest")) fillRest(rest, rest.querySelector("select").value);
+    else undoRest(rest);
   });
 }
 

@@ -60,6 +60,9 @@ export function focus(item) {
   (all.find((one) => one.checked) ?? all[0])?.focus();
 }
 
+/** Whether the answer is the one that the page proposed. */
+export const stands = (item) => "proposed" in item.dataset && answers(item)[0] === item.dataset.proposed;
+
 export const isShown = (item) => item.offsetParent !== null;
 
 /** A small button that Tab passes by; what it does has a key of its own. */

@@ -1,18 +1,41 @@
 // A whole visit without the mouse: Enter, digits, codes, clearing and saving by key.
-import { absence, announce, answers, button, controls, focus, isGroup, isShown, itemOf, itemsIn,
-  label, put, words } from "./items.js";
-import { code, typedCode } from "./absence.js";
+import { absence, announce, answers, button, controls, focus, isBlank, isGroup, isShown, itemOf,
+  itemsIn, label, put, stands, words } from "./items.js";
+import { codeTyped } from "./absence.js";
 
 let pressed = ""; // the beginning of an absence code, pressed on a group
+let sought = ""; // the beginning of an answer's words, typed on a long list of boxes
+let soughtAt = 0;
 
-/** Move on to the item after this one, or to what saves the form. */
+/** Move on to the item after this one, or to what saves the form; what stands as proposed is
+ * passed by. */
 export function next(item) {
   if (document.querySelector("dialog[open]")) return;
   const form = item.closest("form");
   const all = itemsIn(form).filter(isShown);
-  const after = all[all.indexOf(item) + 1];
+  const after = all.slice(all.indexOf(item) + 1).find((one) => !stands(one));
   if (after) focus(after);
-  else (form.querySelector("button[value=complete]") ?? form.querySelector(".actions button"))?.focus();
+  else saves(form)?.focus();
+}
+
+const saves = (form) =>
+  form.querySelector("button[value=complete]") ?? form.querySelector(".actions button");
+
+/** Begin with what is blank in a section. */
+function begin(section) {
+  const all = itemsIn(section).filter(isShown);
+  const first = all.find(isBlank) ?? all[0];
+  if (first) focus(first);
+}
+
+/** In a long list of boxes, letters find an answer as they do in a menu; Space ticks it. */
+function find(item, key) {
+  const begins = (text) =>
+    controls(item).find((one) => one.closest("label").textContent.trim().toLowerCase().startsWith(text));
+  const letters = (Date.now() - soughtAt < 1000 ? sought : "") + key.toLowerCase();
+  sought = begins(letters) ? letters : key.toLowerCase();
+  soughtAt = Date.now();
+  begins(sought)?.focus();
 }
 
 /** Show "Clear answer" beside a group of radios once it is answered. */
@@ -42,15 +65,10 @@ function save(event, target) {
 
 function onGroup(event, item) {
   const { key } = event;
-  if (key === "." && absence(item)) pressed = ".";
+  if (key === "." && absence(item) && pressed.length < 2) pressed += ".";
   else if (pressed) {
     pressed += key;
-    const value = typedCode(pressed);
-    if (value) {
-      code(item, value);
-      next(item);
-    }
-    if (value || pressed.length > 2) pressed = "";
+    if (codeTyped(item, pressed) || pressed.length > 3) pressed = "";
   } else if (/^\d$/.test(key)) {
     const chosen = controls(item).find((one) => one.dataset.key === key);
     if (!chosen) return;
@@ -58,6 +76,8 @@ function onGroup(event, item) {
     announce(chosen);
     if (chosen.type === "radio") next(item);
     else chosen.focus();
+  } else if (/^\p{L}$/u.test(key) && controls(item)[0].type === "checkbox") {
+    find(item, key);
   } else if ((key === "Delete" || key === "Backspace") && answers(item).length) put(item, []);
   else return;
   event.preventDefault();
@@ -70,6 +90,10 @@ function down(event) {
   if (command && key.toLowerCase() === "s") return save(event, target);
   if (command) return;
   const item = itemOf(target);
+  if (key === "Enter" && target.matches(".section h2")) {
+    event.preventDefault();
+    return begin(target.closest(".section"));
+  }
   if (key === "Enter" && target.matches("input, select")) {
     const form = target.closest("form:has(.item[data-name])");
     if (!form || target.type === "submit") return;

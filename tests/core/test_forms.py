@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from registry.access.scope import user_scope
 from registry.core.dictionary import ABSENCE_CODES, items_of
 from registry.core.forms import TYPED_CODES, Clock, ItemsForm
-from registry.crfs.models import Ceap, Laboratory, Vcss
+from registry.crfs.models import Ceap, Laboratory, LegHistory, Vcss
 from registry.crfs.vcss import SCORES
 from registry.visits.crf import FORMS
 
@@ -39,6 +39,13 @@ def saved(**values):
     one = form(**values)
     assert one.is_valid(), one.errors
     return one
+
+
+def test_a_year_is_a_whole_number():
+    one = form(items_of(LegHistory), previous_dvt="True", dvt_year="２０１２", done_on="v")
+    assert not one.is_valid()  # other answers are owed
+    assert one.values["dvt_year"] == 2012
+    assert type(one.values["dvt_year"]) is int
 
 
 # -- numbers -----------------------------------------------------------------------------------
