@@ -51,7 +51,7 @@ def test_what_is_read(typed, language):
 @pytest.mark.parametrize("language", ["en", "ja", "pt-br"])
 @pytest.mark.parametrize("typed", ASKED)
 def test_what_is_asked_about(typed, language):
-    with translation.override(language), pytest.raises(UnreadableError, match=r"\.$"):
+    with translation.override(language), pytest.raises(UnreadableError, match=r"[.。]$"):
         read_number(typed)
 
 

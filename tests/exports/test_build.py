@@ -27,6 +27,8 @@ from registry.visits.models import FormEntry, Visit
 from .. import build
 from .conftest import CANARY, ENROLLED, filled
 
+pytestmark = pytest.mark.slow
+
 DATE = re.compile(rb"\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\b(19|20)\d{6}\b")
 
 

@@ -299,7 +299,7 @@ def test_a_coordinator_sees_no_tools_and_no_closed_query(client, cast, query):
     act(client, query, "close")
     client.force_login(cast.ana)
     page = client.get(client.get(reverse("query", args=[query.pk]))["Location"]).content.decode()
-    assert query.message not in page
+    assert reverse("query_thread", args=[query.pk]) not in page
     assert "Ask about this" not in page
 
 
