@@ -244,6 +244,9 @@ def show_partial_date(partial: str) -> str:
     if precision(partial) == "day":
         return show_date(day)
     if precision(partial) == "month":
-        month = f"{names.MONTHS[day.month].capitalize()} {day.year}"
+        month = _("%(month)s %(year)s") % {
+            "month": names.MONTHS[day.month].capitalize(),
+            "year": day.year,
+        }
         return _("%(month)s (day unknown)") % {"month": month}
     return _("%(year)s (month unknown)") % {"year": day.year}

@@ -33,7 +33,7 @@ OVERRIDDEN = {"proposal_confirmed": False}
 class Calcinosis(LimbCrf):
     proposed = at_saving(choice("Proposed by the registry", TYPES, privacy="group"))
     proposal_confirmed = yes_no(
-        "Do you confirm the proposal?", required=True, absence=False, help="No overrides it."
+        "Do you confirm the proposal?", required=True, help="No overrides it."
     )
     overridden_to = choice(
         "Type by your judgement",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -26,10 +27,10 @@ PLACES: list[tuple[str, str, set[Permission]]] = [
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Template context: the places the user may go to, and their sites' names."""
+    """Template context: the places the user may go to, their sites' names, and the languages."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {}
+        return {"languages": settings.LANGUAGES}
     places = [
         {"url": reverse(name), "label": gettext(label), "here": request.path == reverse(name)}
         for name, label, permissions in PLACES
@@ -41,4 +42,5 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "navigation": places,
         "user_sites": ", ".join([*sites, *central]),
         "may_search": user.may(Permission.VIEW),
+        "languages": settings.LANGUAGES,
     }

@@ -77,12 +77,11 @@ def _page(
         "legs": [
             {
                 "limb": limb,
-                "name": name,
                 "ceap": next((one for one in records.ceaps[::-1] if one.entry.limb == limb), None),
                 "grade": records.grade(limb),
                 "ulcers": [(one, one.course()) for one in records.ulcers if one.limb == limb],
             }
-            for limb, name in LIMBS
+            for limb, _name in LIMBS
         ],
         "timeline": records.timeline(PERIODS.get(chosen)),
         "period": chosen if chosen in PERIODS else "all",

@@ -358,7 +358,8 @@ def ticks(span: Span) -> list[tuple[date, str]]:
             day,
             str(day.year)
             if every >= 12
-            else f"{names.MONTHS_3[day.month].capitalize()} {day.year}",
+            else _("%(month)s %(year)s")
+            % {"month": names.MONTHS_3[day.month].capitalize(), "year": day.year},
         )
         for day in days
         if day >= span.first

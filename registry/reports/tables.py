@@ -229,7 +229,9 @@ def _p(p: float | None) -> str:
 
 
 def _share_columns() -> list[str]:
-    return [_("Calcified"), _("Share"), _("95 % interval (Wilson)")]
+    # xgettext:no-python-format
+    interval = _("95 % interval (Wilson)")
+    return [_("Calcified"), _("Share"), interval]
 
 
 def _share(share: Proportion | None) -> list[str]:

@@ -295,8 +295,10 @@ def _record(draw: Random, beside: Random, person: Person, visit: Visit) -> None:
                     visit.readings[leg.limb] = _reading(draw, leg, on)
             elif asked.form in BESIDE:
                 values = BESIDE[asked.form](beside, person, leg, on)
-                if values:
-                    visit.forms.append(Form(asked.form, leg.limb, values=common | values))
+                absent = values.pop("absent", {})
+                if values or absent:
+                    form = Form(asked.form, leg.limb, values=common | values, absent=absent)
+                    visit.forms.append(form)
             else:
                 values = _of_leg(draw, asked.form, asked.sections, leg, on)
                 visit.forms.append(Form(asked.form, leg.limb, values=common | values))
@@ -344,12 +346,15 @@ def _calcinosis(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, A
     seen: list[tuple[date, bool]] = []
     for visit in person.visits:
         if visit.attended_on and leg.limb in visit.readings:
-            present = visit.readings[leg.limb]["calcification"] == "present"
-            seen.append((visit.attended_on, present))
+            calcification = visit.readings[leg.limb]["calcification"]
+            if calcification != "not_assessable":
+                seen.append((visit.attended_on, calcification == "present"))
     looked = list(seen)
     for look in person.told("ulcers", leg.limb):
         if look["extruded_calcium"]:
             looked.append((look["assessed_on"], True))
+    if not looked:  # nothing is proposed for a leg that nobody could look at
+        return {"absent": {"proposal_confirmed": "not_assessable"}}
     shown = [day for day, present in seen if present] or [day for day, calc in looked if calc]
     samples = {form["sampled_on"]: form for form in person.told("laboratory")}
     sample = samples.get(max(shown)) if shown else None

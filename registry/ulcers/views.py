@@ -19,14 +19,15 @@ from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
 from registry.visits import follow_up
 from registry.visits.event import events_of
-from registry.visits.models import LIMBS, LegCheck, Visit
+from registry.visits.models import LegCheck, Visit
 
 from . import actions, rules
 from .assessment import UlcerAssessment
 from .ulcer import Ulcer
 
 # The participant's right leg stands first.
-LEG = choice("Leg", list(LIMBS), required=True, absence=False).item
+SIDES = [("right", "Right"), ("left", "Left")]
+LEG = choice("Leg", SIDES, required=True, absence=False).item
 REASON = text("Reason for the correction", required=True, absence=False).item
 ASSESSED = items_of(UlcerAssessment)
 OUTCOMES = {

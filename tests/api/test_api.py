@@ -190,6 +190,7 @@ def test_nothing_is_written_through_it(client, cast, name, method):
 # -- which rows --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_each_sees_their_own_sites_rows(client, cast, name):
     with_films_and_ulcers(cast.ana, cast.chen)
@@ -198,6 +199,7 @@ def test_each_sees_their_own_sites_rows(client, cast, name):
         assert {row["site"] for row in results(client, name, user)} == sites
 
 
+@pytest.mark.slow
 def test_another_sites_names_are_not_found(client, cast):
     rio = with_films_and_ulcers(cast.ben, cast.chen).study_number
     tokyo = with_films_and_ulcers(cast.ana, cast.chen).study_number
@@ -211,6 +213,7 @@ def test_another_sites_names_are_not_found(client, cast):
         assert get(client, name, site="RIO").status_code == 404
 
 
+@pytest.mark.slow
 def test_filters_narrow_and_together_narrow_more(client, cast):
     one = with_films_and_ulcers(cast.ana, cast.chen).study_number
     two = with_films_and_ulcers(cast.ana, cast.chen).study_number
@@ -261,6 +264,7 @@ def test_a_cursor_beyond_every_row(client, cast, position):
     assert get(client, "visits", user=cast.ana, cursor=cursor(f"p={position}")).status_code == 200
 
 
+@pytest.mark.slow
 def test_pages_hold_every_row_once_while_others_write(client, cast):
     for _ in range(3):
         build.participant(cast.ana)
@@ -276,6 +280,7 @@ def test_pages_hold_every_row_once_while_others_write(client, cast):
     assert len(seen) == len(set(seen)) == 4 * 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_the_number_of_queries_does_not_grow_with_the_rows(client, cast, name):
     def queries():

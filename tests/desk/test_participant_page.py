@@ -20,6 +20,8 @@ from .. import build
 from ..imaging import films
 from ..ulcers import build as ulcers
 
+pytestmark = pytest.mark.slow
+
 # What a visit between the yearly ones asks of CEAP is the clinical class alone.
 NOT_ASKED = dict.fromkeys(("etiology", "anatomy", "pathophysiology", "investigation_level"))
 

@@ -18,6 +18,8 @@ from registry.visits.models import FormEntry
 from .. import build
 from .posting import Page
 
+pytestmark = pytest.mark.slow
+
 PHOSPHATE, CRP = "laboratory-phosphate", "laboratory-crp"
 
 

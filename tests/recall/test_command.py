@@ -78,6 +78,6 @@ def test_a_wrong_time_is_refused_in_one_sentence(cast, given, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_site_it_says_so(db):
+def test_without_a_site_it_says_so(committed):
     assert User.objects.system("recall")
     assert recall() == "There is no site yet, so there is nothing to recall.\n"

@@ -9,7 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.commands import makemessages
 
-from registry.core.dictionary import declared_models, items_of
+from registry.core.dictionary import ABSENCE_CODES, declared_models, items_of
+from registry.crfs.views import ITEMS as LIMIT_ITEMS
 from registry.visits.crf import FORMS
 from registry.visits.schedule import PLANS
 
@@ -19,12 +20,16 @@ DECLARING = "date partial_date year number score choice multi yes_no text file d
 
 def declared_texts() -> Iterator[str]:
     """Every text of the codebook and of the visit plan: labels, anchors, answers, help."""
+    yield from ABSENCE_CODES.values()
+    yield from (label for _code, label in LIMIT_ITEMS["item"].choices)
+    yield from (name for _code, name in settings.LANGUAGES)
     for model in declared_models():
         yield model.declaration.text  # type: ignore[attr-defined]
         for item in items_of(model, kept=True).values():
             yield from (item.text, item.help_text, *(label for _code, label in item.choices))
     yield from (kind.text for kind in FORMS.values())
     yield from (visit.text for plan in PLANS.values() for visit in plan.visits)
+    yield from (label for _code, label in LIMITS["item"].choices)
 
 
 class Command(makemessages.Command):
@@ -32,6 +37,7 @@ class Command(makemessages.Command):
     xgettext_options = [
         *makemessages.Command.xgettext_options,
         *(f"--keyword={name}:1" for name in DECLARING),
+        "--keyword=FileItem:2",
     ]
 
     def handle(self, *arguments: Any, **options: Any) -> None:
