@@ -56,6 +56,7 @@ class Line:
     visit: str = ""
     what: str = ""  # form, leg, question
     by: str = ""
+    lang: str = ""  # the language of ``what``, where it is not the page's
     old: bool = False
 
 
@@ -184,6 +185,7 @@ def _question_line(query: Any) -> Line:
         site,
         query.opened_at,
         what=query.message,
+        lang="en" if query.rule else "",
     )
 
 

@@ -104,11 +104,11 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             recorded_on=visit.attended_on,
             by=cast.ana,
         )
-        entry = FormEntry.objects.create(
+        assessment = FormEntry.objects.create(
             participant=participant, visit=visit, form="ulcers", limb="right", occurrence="R1"
         )
         photo = Attachment.objects.create(
-            entry=entry,
+            entry=assessment,
             item="photos",
             media_type="image/png",
             stored=store(films.png(), "attachments", "png"),

@@ -29,7 +29,6 @@ def declared_texts() -> Iterator[str]:
             yield from (item.text, item.help_text, *(label for _code, label in item.choices))
     yield from (kind.text for kind in FORMS.values())
     yield from (visit.text for plan in PLANS.values() for visit in plan.visits)
-    yield from (label for _code, label in LIMITS["item"].choices)
 
 
 class Command(makemessages.Command):
