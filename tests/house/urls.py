@@ -154,7 +154,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "screenings.pk": screening.pk,
         "ulcers.pk": ulcer.pk,
         "films.pk": film.pk,
-        "entry_id": entry.pk,
+        "entry_id": assessment.pk,
         "item": photo.item,
         "attachments.pk": photo.pk,
         "readings.key": key_of(cast.chen, unread.pk),
