@@ -13,6 +13,7 @@ function prepare(root) {
     keys.prepare(item);
   }
   for (const form of root.querySelectorAll("form:has(.item[data-name])")) {
+    absence.prepareForm(form);
     conditions.prepareForm(form);
     legs.prepareForm(form);
   }

@@ -152,6 +152,11 @@ export function start() {
   });
 }
 
+export function prepareForm(form) {
+  const typed = Object.keys(TYPED).map((code) => `.${code}`).join(" ");
+  for (const select of form.querySelectorAll(".rest select")) select.title = typed;
+}
+
 export function prepare(item) {
   const select = absence(item);
   if (!select) return;

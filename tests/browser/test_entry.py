@@ -154,7 +154,7 @@ def test_ctrl_s_asks_the_section_to_save_and_falls_back_to_a_draft(opened):
     box(opened, "laboratory-crp").press("Control+s")
     assert "/forms/laboratory/" in opened.evaluate("window.asked")
     box(opened, "laboratory-crp").press("Alt+s")
-    opened.get_by_text("Laboratory: draft saved.").wait_for()
+    expect(opened.locator("#save-state")).to_have_text(re.compile(r"^Saved \d\d:\d\d$"))
     assert box(opened, "laboratory-crp").input_value() == "3"
 
 
@@ -210,7 +210,7 @@ def test_two_dots_code_the_rest(opened, name):
     box(opened, name).first.focus()
     press(opened, ".", ".", "u", "k")
     laboratory = opened.locator("#form-laboratory")
-    expect(laboratory.get_by_text("9 items: unknown.")).to_be_visible()
+    expect(laboratory.get_by_text("10 items: unknown.")).to_be_visible()
     assert box(opened, "laboratory-calcium_total").input_value() == "2.4"
     assert box(opened, "laboratory-sampled_on__absent").input_value() == "unknown"
 
@@ -307,7 +307,7 @@ def test_an_unusual_value_is_asked_about_and_settled(opened, visit, clinic):
     expect(calcium.locator(".warning")).to_contain_text(
         "Check: Total calcium 3.2 mmol/L is unusual"
     )
-    calcium.get_by_label("It is right").check()
+    calcium.get_by_role("checkbox", name="It is right").check()
     opened.locator("#form-laboratory").get_by_role("button", name="Complete").click()
     expect(calcium.locator(".warning")).not_to_contain_text("Check:")
     with user_scope(clinic.ana):
