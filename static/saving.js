@@ -246,7 +246,13 @@ for (const link of document.querySelectorAll(".sections a[href^='#']")) {
 }
 // After the browser's own jump, which would take the focus away again.
 addEventListener("load", () => {
-  if (location.hash.startsWith("#form-") && !document.querySelector(".problems")) goTo(location.hash.slice(1));
+  if (document.querySelector(".problems")) return;
+  const anchor = location.hash.slice(1);
+  if (anchor.startsWith("form-")) goTo(anchor);
+  const control = anchor.startsWith("id_") && document.getElementById(anchor);
+  if (!control) return;
+  control.scrollIntoView({ behavior: "instant", block: "center" });
+  control.focus({ preventScroll: true });
 });
 
 show();

@@ -72,6 +72,7 @@ class _Group(ChoiceWidget):
     """Radios or boxes, each inside its label; the group's own id is its fieldset's."""
 
     keys = True
+    marks = ""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         given = self.attrs | (attrs or {})
@@ -88,7 +89,7 @@ class _Group(ChoiceWidget):
                 f' value="{escape(code)}" id="{group}_{index}"'
                 f"{' checked' if str(code) in chosen else ''}{key}{same}> {word}</label>"
             )
-        return _html(f'<div class="answers">{"".join(lines)}</div>')
+        return _html(f'<div class="answers"{self.marks}>{"".join(lines)}</div>')
 
 
 class Radios(_Group, forms.RadioSelect):
@@ -103,6 +104,7 @@ class Units(Radios):
     """The unit beside a number."""
 
     keys = False
+    marks = ' translate="no"'
 
 
 def _html(text: str) -> SafeString:

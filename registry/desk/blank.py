@@ -23,7 +23,7 @@ class Question:
     """An item, and its options with their codes."""
 
     item: Item
-    options: list[str]
+    options: list[tuple[str, str]]  # code, empty where the words say it; words
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def blank(request: UserRequest, pk: int) -> HttpResponse:
 
 def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
     questions = [
-        Question(item, [_option(code, item.choice_label(code)) for code, _label in item.choices])
+        Question(item, [_option(code, item.choice_label(code)) for code, _l in item.choices])
         for item in kind.items(sections).values()
         if not item.derived and not item.companion_of
     ]
@@ -64,11 +64,11 @@ def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
     return Paper(kind, questions, places)
 
 
-def _option(code: str, label: str) -> str:
-    """The words of an option after its code, unless they say it themselves.
+def _option(code: str, label: str) -> tuple[str, str]:
+    """The code and the words of an option; no code where they say it themselves.
 
     A step of a score always stands before its words: of “2 to 6 cm” the 2 is none.
     """
     words = set(re.findall(r"\w+", label))
     says_it = label == code or (not code.isdigit() and set(code.split("_")) <= words)
-    return label if says_it else f"{code} {label}"
+    return ("" if says_it else code, label)

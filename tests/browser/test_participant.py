@@ -185,7 +185,7 @@ def test_paper_stands_alone(clinic, server, sign_in, tmp_path):
     assert "Savedraft" not in "".join(taken)
     assert all("12months·blankform" in sheet for sheet in blank)
     assert "C4apigmentation" in "".join(blank)
-    assert all("QuestionSiteOpened" in sheet for sheet in queries)
+    assert all("QuestionPlaceSiteOpened" in sheet for sheet in queries)
 
 
 def test_a_reading_is_not_printed(clinic, server, sign_in):

@@ -149,6 +149,7 @@ class Words(HTMLParser):
     def handle_starttag(self, tag, attrs):
         about = dict(attrs)
         foreign = tag != "html" and about.get("lang", "ja") != "ja"  # said in another language
+        foreign = foreign or about.get("translate") == "no"  # names, codes, units
         if tag not in VOID and (self.silent or foreign or tag in ("script", "style")):
             self.silent.append(tag)
         if not self.silent:
