@@ -20,6 +20,7 @@ from .test_urls import addresses
 
 PEOPLE = ("ana", "ines", "chen", "fay", "jun", "kei")
 # Sends a mail or asks services; nothing of the registry grows there.
+FORMS = ["ceap", "leg_check", "xray", "laboratory", "vcss"]
 LEFT_OUT = {"health", "account_logout"}
 
 
@@ -29,7 +30,7 @@ def follow(cast, participant):
     for days in (1, 2):
         with user_scope(cast.ana):
             visit = add_unscheduled_visit(
-                by=cast.ana, participant=participant, on=on + timedelta(days=days)
+                by=cast.ana, participant=participant, on=on + timedelta(days=days), forms=FORMS
             )
             visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
         for form, limb in (("ceap", "right"), ("leg_check", "left"), ("xray", "right")):
