@@ -12,7 +12,10 @@ from django.urls import reverse
 from registry.access.models import Membership, Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope, user_scope
+from registry.crfs.models import Ceap
 from registry.imaging.models import Reading
+from registry.visits.actions import save_draft
+from registry.visits.models import FormEntry
 from tests import build
 
 URL = "/reports/tokoro/"
@@ -74,6 +77,20 @@ def test_a_viewer_sees_her_own_site_only(client, captured):
     for prefix in ("RIO", "XXX", "\x00"):
         assert client.get(URL, {"site": prefix}).status_code == 404
     assert client.post(URL).status_code == 405
+
+
+def test_a_draft_over_a_record_reaches_no_report(client, captured):
+    client.force_login(captured.vera)
+    before = client.get(URL).context["report"]
+    with user_scope(captured.ana):
+        for entry in FormEntry.objects.filter(form="ceap", state="complete"):
+            raw = {f"ceap-{entry.limb}-clinical": ["C6"]}
+            save_draft(by=captured.ana, entry=entry, raw=raw, revision=entry.revision)
+        assert FormEntry.objects.filter(draft__isnull=False).count() == 6
+    assert client.get(URL).context["report"] == before
+    with user_scope(captured.ana):  # the same class as a record does
+        Ceap.objects.update(clinical="C6")
+    assert client.get(URL).context["report"] != before
 
 
 def test_a_monitor_sees_all_sites_together_or_one(client, captured):

@@ -1,6 +1,7 @@
 """What people vouch for: verified items, signatures, locks, and how each falls away."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -13,9 +14,10 @@ from registry.audit.rules import fingerprint
 from registry.crfs.models import Vcss
 from registry.quality.models import Verification
 from registry.ulcers.actions import add_ulcer
-from registry.visits import attesting
-from registry.visits.actions import VisitError, save_draft, save_form
+from registry.visits import attesting, schedule
+from registry.visits.actions import VisitError, adopt_plan, save_draft, save_form
 from registry.visits.models import FormEntry, Visit
+from registry.visits.schedule import Asked
 
 from .. import build
 from ..people import PASSWORD, make_cast
@@ -309,6 +311,26 @@ def test_an_item_that_an_amendment_added_is_not_covered_and_voids_nothing(cast, 
     change(cast.ana, vcss, ulcer_comment="new")
     with user_scope(cast.hiro):
         assert not Voiding.objects.exists()
+
+
+def test_a_protocol_version_leaves_what_was_signed_as_it_was(cast, signed, vcss, monkeypatch):
+    """An amendment that asks a further form of the visit comes too late for a signed one."""
+    visits = [
+        replace(one, forms=(*one.forms, Asked("biopsy"))) if one.code in ("BL", "M12") else one
+        for one in schedule.PLAN_1_0.visits
+    ]
+    plan = schedule.Plan("1.1", tuple(visits))
+    monkeypatch.setitem(schedule.PLANS, plan.version, plan)
+    with user_scope(cast.ana):
+        forms = set(signed.entries.values_list("form", flat=True))
+        adopt_plan(by=cast.ana, participants=[signed.participant_id], plan=plan)
+        later = Visit.objects.get(participant=signed.participant_id, code="M12")
+        assert later.entries.filter(form="biopsy").count() == 2
+    change(cast.ana, vcss)  # a save refreshes the visit's forms, and changes no answer
+    with user_scope(cast.hiro):
+        assert set(signed.entries.values_list("form", flat=True)) == forms
+        assert not Voiding.objects.exists()
+    assert status(cast.hiro, signed) == "signed"
 
 
 def test_a_form_added_later_is_named_as_not_covered(cast, client, signed):
