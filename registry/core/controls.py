@@ -38,7 +38,7 @@ class Area(forms.Textarea):
     """A box of several lines."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        shown = {"name": name, "rows": 2} | self.attrs | (attrs or {})
+        shown = {"name": name} | self.attrs | {"rows": 2} | (attrs or {})
         return _html(
             f"<textarea{attributes(shown)}>\n{escape(self.format_value(value) or '')}</textarea>"
         )

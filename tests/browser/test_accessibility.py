@@ -66,6 +66,62 @@ def test_no_page_has_a_serious_violation(open_pages):
     assert not found, "\n".join(f"{route}: {one}" for route, all_ in found.items() for one in all_)
 
 
+# -- under a person's hands (``ux.md`` rules 67 and 70) ------------------------------------------
+
+# What has the focus is never covered: both of its inner corners hit itself, a child or its label.
+HIDDEN = """() => {
+    const one = document.activeElement, box = one.getBoundingClientRect();
+    // What is higher than the window cannot show both corners.
+    if (one === document.body || !box.width || box.height > innerHeight / 2) return null;
+    const [x, y] = [Math.min(4, box.width / 3), Math.min(4, box.height / 3)];
+    const covered = ([left, top]) => {
+        const hit = document.elementFromPoint(left, top);
+        const own = [one, ...(one.labels ?? [])];
+        return !hit || !(own.some((part) => part.contains(hit)) || hit.contains(one));
+    };
+    const corners = [[box.left + x, box.top + y], [box.right - x, box.bottom - y]];
+    return corners.some(covered) ? one.outerHTML.slice(0, 160) : null;
+}"""
+SMALL = """() => [...document.querySelectorAll("button, .btn, select, input:not([type=hidden])")]
+    .filter((one) => one.checkVisibility({visibilityProperty: true, opacityProperty: true}))
+    .map((one) => one.matches("[type=radio], [type=checkbox]") ? one.closest("label") ?? one : one)
+    .map((one) => [one, one.getBoundingClientRect()])
+    .filter(([one, box]) => box.width > 1 && !one.matches(".visually-hidden")
+        && (box.height < 23.5 || box.width < 23.5))
+    .map(([one]) => one.outerHTML.slice(0, 120))"""
+CLIPPED = """() => [...document.querySelectorAll("button, .btn, th, label, legend, h1, h2, .state")]
+    .filter((one) => one.checkVisibility() && !one.closest(".visually-hidden, .scroll"))
+    .filter((one) => getComputedStyle(one).display !== "inline" && one.clientWidth > 1
+        && one.scrollWidth > one.clientWidth + 1)
+    .map((one) => one.outerHTML.slice(0, 120))"""
+WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+STEPS = 40
+
+
+def test_focus_is_never_hidden_and_every_target_can_be_hit(open_pages):
+    wrong = []
+    for route, page in open_pages():
+        wrong += [f"{route}: small {one}" for one in page.evaluate(SMALL)]
+        for _step in range(STEPS):
+            page.keyboard.press("Tab")
+            if hidden := page.evaluate(HIDDEN):
+                wrong.append(f"{route}: hidden {hidden}")
+    assert not wrong, "\n".join(sorted(set(wrong)))
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1366, 768), (683, 384), (800, 1280)], ids=["PC", "200 %", "tablet"]
+)
+def test_every_page_fits_the_screen(open_pages, page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    wrong = []
+    for route, shown in open_pages():
+        if (over := shown.evaluate(WIDER)) > 0:
+            wrong.append(f"{route}: {over} px too wide")
+        wrong += [f"{route}: clipped {one}" for one in shown.evaluate(CLIPPED)]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_signing_in_takes_pasted_passwords(page, server, clinic):
     page.goto(f"{server}/accounts/login/")
     password = page.locator("[name=password]")
