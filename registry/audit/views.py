@@ -92,4 +92,6 @@ def _shown(column: Any, stored: Any) -> str:
         return show_moment(value)
     if isinstance(value, date):
         return show_date(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return str(dict(column.flatchoices).get(value, value))

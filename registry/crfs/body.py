@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from registry.core.dictionary import at_saving, number
@@ -37,4 +37,5 @@ def body_mass_index(weight_kg: Any, height_cm: Any) -> Decimal | None:
     """kg/m², one decimal; None when one of the two is not known."""
     if weight_kg is None or height_cm is None:
         return None
-    return round(Decimal(weight_kg) * 10_000 / (Decimal(height_cm) * Decimal(height_cm)), 1)
+    bmi = Decimal(weight_kg) * 10_000 / (Decimal(height_cm) * Decimal(height_cm))
+    return bmi.quantize(Decimal("0.1"), ROUND_HALF_UP)  # as the database rounds the history's

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, CharField, F, When
+from django.utils.translation import gettext as _
 
 from registry.core.dictionary import Kind, at_saving, choice, derived, text, yes_no
+from registry.core.findings import Finding, Level
 from registry.visits.crf import LimbCrf, crf
 
 from .leg_facts import calcinosis_evidence
@@ -68,6 +71,15 @@ class Calcinosis(LimbCrf):
             return {}
         evidence = calcinosis_evidence(Records(visit.participant_id), limb, visit.attended_on)
         return {"proposed": proposed(evidence)}
+
+    def cross_checks(self) -> Iterator[Finding]:
+        """There is nothing to confirm of a leg that nobody could look at."""
+        if self.proposal_confirmed and self.proposed is None:
+            message = _(
+                "Nothing is proposed, for nobody could judge this leg: code it not assessable,"
+                " or override with your judgement."
+            )
+            yield Finding(Level.IMPOSSIBLE, "proposal_confirmed", message, "nothing_to_confirm")
 
     def before_saving(self) -> None:
         """Keep the proposal that the investigator confirms or overrides."""

@@ -97,8 +97,6 @@ def calcium_is_plausible(records: Records) -> Placed:
 def calcinosis_agrees(records: Records) -> Placed:
     """The type that stands against what the records propose since."""
     for calcinosis in records.of(Calcinosis):
-        if calcinosis.proposal_confirmed is None:
-            continue
         evidence = calcinosis_evidence(
             records, calcinosis.entry.limb, calcinosis.entry.visit.attended_on
         )

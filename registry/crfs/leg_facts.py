@@ -40,7 +40,7 @@ def leg_records(records: Records, ceap: Ceap) -> LegRecords:
         course = ulcer_rules.course(one for one in ulcer.assessed if one.assessed_on <= on)
         if course.healed_on or course.closed_on:
             closed.append(ulcer.label)
-    before = [one for one in records.of(Ceap, limb) if one.done_on < on]
+    before = [one for one in records.of(Ceap, limb) if one.clinical and one.done_on < on]
     previous = before[-1] if before else None
     return LegRecords(
         open_ulcers=records.open_venous_ulcers(limb, on),
@@ -144,8 +144,10 @@ def _other_evidence(records: Records, limb: str, on: date) -> Iterator[Found]:
             zones = frozenset(imaging.zones or []) - {"none"}
             yield imaging.imaged_on, imaging.calcification == "present", zones
     for biopsy in records.of(Biopsy, limb):
-        if biopsy.calcium_deposits is not None and biopsy.taken_on and biopsy.taken_on <= on:
-            yield biopsy.taken_on, biopsy.calcium_deposits, frozenset(biopsy.location or [])
+        # Calcium in a vessel's wall is calcification too: with necrosis it makes calciphylaxis.
+        found = (biopsy.calcium_deposits, biopsy.vessel_wall_calcification)
+        if found != (None, None) and biopsy.taken_on and biopsy.taken_on <= on:
+            yield biopsy.taken_on, any(found), frozenset(biopsy.location or [])
     for examination in records.of(Examination, limb, until=on):
         if examination.extruding_material:
             yield examination.done_on, True, frozenset()

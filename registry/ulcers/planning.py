@@ -14,7 +14,8 @@ from typing import Any
 
 from registry.participants.models import Participant
 from registry.visits import planning
-from registry.visits.models import Event, FormEntry, LegCheck, Visit
+from registry.visits.losses import legs_lost
+from registry.visits.models import FormEntry, Visit
 
 from .rules import CONFIRM_AFTER, Assessment, Course, State, course
 from .ulcer import Ulcer
@@ -22,7 +23,6 @@ from .ulcer import Ulcer
 CLOSELY_EVERY = timedelta(days=28)
 CLOSELY_FOR = timedelta(weeks=24)
 THEN_EVERY = timedelta(days=91)
-LEG_LOST = ("amputation_below_knee", "amputation_above_knee")
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,13 @@ def _facts(participant: Participant) -> list[Facts]:
     ).exclude(state__in=FormEntry.FINISHED)
     for label, day in waiting.values_list("occurrence", "visit__attended_on"):
         awaited.setdefault(label, []).append(day)
-    checks = LegCheck.objects.filter(
-        entry__participant=participant, leg_status__isnull=False, done_on__isnull=False
-    ).order_by("done_on", "pk")
-    legs = dict(checks.values_list("entry__limb", "leg_status"))
-    amputations = Event.objects.filter(entry__participant=participant, kind__in=LEG_LOST)
-    lost = set(amputations.values_list("limb", flat=True))
+    lost = legs_lost(participant.pk)
     return [
         Facts(
             ulcer.recorded_on,
             ulcer.assessed,
             awaited.get(ulcer.label, ()),
-            ulcer.limb in lost or legs.get(ulcer.limb, "present") != "present",
+            ulcer.limb in lost,
         )
         for ulcer in ulcers
     ]

@@ -17,8 +17,7 @@ from registry.access.views import UserRequest, needs
 from registry.core.dictionary import choice, items_of, text
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
-from registry.visits import follow_up
-from registry.visits.event import events_of
+from registry.visits import losses
 from registry.visits.models import LegCheck, Visit
 
 from . import actions, rules
@@ -102,8 +101,8 @@ def ulcer(request: UserRequest, pk: int) -> HttpResponse:
         any_open_ulcer__isnull=False,
         done_on__isnull=False,
     ).values_list("done_on", "any_open_ulcer")
-    events = events_of(participant.pk)
-    lost_on, died_on = follow_up.leg_lost_on(events, found.limb), follow_up.died_on(events)
+    lost_on = losses.legs_lost(participant.pk).get(found.limb)
+    died_on = losses.died_on(participant.pk)
     ends = [day for day in (lost_on, died_on) if day]
     context = {
         "ulcer": found,

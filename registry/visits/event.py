@@ -53,11 +53,3 @@ class Event(LogCrf):
     def happened(self) -> Happened:
         """The event as the rules see it, once it has a kind and a day."""
         return Happened(self.kind, self.occurred_on, self.limb or "")
-
-
-def events_of(participant_no: int) -> list[Happened]:
-    """What happened to a participant, as the rules see it; a row without a day says nothing."""
-    rows = Event.objects.filter(
-        entry__participant=participant_no, kind__isnull=False, occurred_on__isnull=False
-    )
-    return [row.happened for row in rows]

@@ -57,14 +57,6 @@ def died_on(events: Iterable[Happened]) -> date | None:
     return min((event.on for event in events if event.kind == "death"), default=None)
 
 
-def leg_lost_on(events: Iterable[Happened], limb: str) -> date | None:
-    """The day on which the leg was first amputated below or above the knee."""
-    return min(
-        (event.on for event in events if event.kind in LEG_LOST_BY and event.limb == limb),
-        default=None,
-    )
-
-
 def event_contradictions(
     event: Happened, events: Iterable[Happened], visits: Iterable[Seen], enrolled_on: date
 ) -> Iterator[Finding]:

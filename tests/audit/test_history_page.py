@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from registry.access.scope import user_scope
+from registry.audit.models import Change
 from registry.participants.models import Identity
 
 from .. import build
@@ -41,6 +42,19 @@ def test_values_stand_in_words_and_absences_beside_them(client, cast):
     ]
     assert ["Symptomatic", "no", "refused"] in [line[1:4] for line in lines]
     assert ["Anatomy", "As superficial, GSVa"] in [[line[1], line[3]] for line in lines if line]
+
+
+def test_every_record_of_a_whole_participant_has_a_history_that_opens(client, cast):
+    participant = build.participant(cast.ana)
+    visit = build.attended(cast.ana, participant)
+    build.form(cast.ana, visit, "ceap", "right")
+    client.force_login(cast.ana)
+    with user_scope(cast.ana):
+        changes = Change.objects.exclude(site=None).exclude(label__startswith="access.")
+        records = set(changes.values_list("label", "key"))
+    assert {"visits.visit", "participants.screening", "crfs.ceap"} <= {one for one, _ in records}
+    for label, key in records:
+        assert client.get(reverse("history", args=[label, key])).status_code == 200, label
 
 
 @pytest.mark.parametrize("label", ["crfs.nothing", "nonsense", "access.user", "audit.change"])

@@ -38,7 +38,7 @@ VISIT = {
     "xray": [*FILM, "2"],
     "ulcers": ULCER,
     "log_review": ["1", "1"],
-    "calcinosis": ["1", "1"],
+    "calcinosis": [".as", ".as"],  # no film is read: nothing is proposed
     "reported_outcomes": ["2\n", "21111\n", "1", "80\n", "..nd"],
 }
 

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.browser
 
 HEALED_LEG = {"leg_status": "present", "any_open_ulcer": False}
 ULCER_LEG = {"leg_status": "present", "any_open_ulcer": True}
+# No film is read: there is no type to propose.
+UNSEEN = {"proposal_confirmed__absent": "not_assessable"}
 SKIN = dict.fromkeys(SKIN_SCORES, 1) | {"compression": 2}
 NO_ULCER = {"active_ulcers": 0, "ulcer_duration": 0, "ulcer_size": 0}
 
@@ -194,8 +196,8 @@ def baseline(page, server, number, enrolled):
     enter(
         page,
         "calcinosis",
-        right={"proposal_confirmed": True},
-        left={"proposal_confirmed": True},
+        right=UNSEEN,
+        left=UNSEEN,
     )
     enter(
         page, "reported_outcomes", pain_nrs=5, eq5d_profile="21222", eq5d_version="5L", eq5d_vas=60
@@ -262,8 +264,7 @@ def twelve_months(page, server, number, day):
     enter(page, "xray", right={"performed": False}, left={"performed": False})
     enter(page, "ulcers", R2=CLOSED)
     enter(page, "log_review", treatment="nothing_new", event="nothing_new")
-    confirmed = {"proposal_confirmed": True}
-    enter(page, "calcinosis", right=confirmed, left=confirmed)
+    enter(page, "calcinosis", right=UNSEEN, left=UNSEEN)
     enter(
         page, "reported_outcomes", pain_nrs=1, eq5d_profile="11111", eq5d_version="5L", eq5d_vas=90
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -337,8 +338,13 @@ def test_the_proposal_is_kept_with_what_the_investigator_says(client, cast, visi
 
 def test_a_confirmed_type_is_asked_about_when_the_records_move_on(cast, participant, visit):
     normal_laboratory(cast, visit)
-    early = build.form(cast.ana, visit, "calcinosis", "right")
-    assert fresh(cast, early).proposed is None  # nobody has looked yet
+    form = partial(build.form, cast.ana, visit, "calcinosis", "right")
+    with pytest.raises(VisitError, match="nobody could judge this leg") as refused:
+        form()  # nobody has looked yet
+    assert refused.value.item == "proposal_confirmed"
+    coded = {"proposal_confirmed": "not_assessable"}
+    early = form(proposal_confirmed=None, absent=coded)
+    assert fresh(cast, early).proposed is None
     films.graded(cast.ana, cast.chen, visit, calcification="present")
     build.form(cast.ana, visit, "ceap", "right", clinical="C2")
     (query,) = open_queries(cast.ana, "proposal_changed")

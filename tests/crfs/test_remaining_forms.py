@@ -14,6 +14,7 @@ from registry.visits.actions import VisitError, refresh_onward
 from registry.visits.crf import FORMS
 
 from .. import build
+from ..imaging import films
 
 
 @pytest.fixture
@@ -81,9 +82,9 @@ def test_the_type_that_stands_is_the_one_confirmed_or_the_investigators(cast, vi
         overridden_to="dystrophic",
         **judged,
     )
+    films.graded(cast.ana, cast.chen, visit, "left", calcification="absent")
     build.form(cast.ana, visit, "calcinosis", "left")
     with user_scope(cast.ana):
-        Calcinosis.objects.filter(entry__limb="left").update(proposed="none")
         types = dict(Calcinosis.objects.values_list("entry__limb", "calcinosis_type"))
     assert types == {"right": "dystrophic", "left": "none"}
 

@@ -97,7 +97,7 @@ def test_each_count_is_the_length_of_the_list_it_links_to(
     monkeypatch.setattr("registry.core.pages.PAGE", 2)
     client.force_login(getattr(cast, who))
     found = counts(text(client.get(reverse("home"))))
-    assert found["overdue"][0] == 5 if who in ("eli", "ines") else 4
+    assert found["overdue"][0] == (5 if who in ("eli", "ines") else 4)
     for number, address in found.values():
         assert bool(number) is bool(address)
         if address:

@@ -120,13 +120,3 @@ def test_participation_ends_once_and_not_before_it_began():
 def test_the_end_against_death_and_visits(end, events, rules):
     found = follow_up.end_contradictions(end, events, [BASELINE, M06])
     assert [finding.rule for finding in found] == rules
-
-
-def test_when_the_leg_was_lost():
-    events = [
-        Happened("amputation_foot", date(2026, 2, 1), "right"),
-        Happened("amputation_above_knee", date(2026, 5, 1), "right"),
-        Happened("amputation_below_knee", date(2026, 4, 1), "right"),
-    ]
-    assert follow_up.leg_lost_on(events, "right") == date(2026, 4, 1)
-    assert follow_up.leg_lost_on(events, "left") is None

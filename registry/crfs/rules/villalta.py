@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-SEVERE = 15
 GRADES = ((15, "severe"), (10, "moderate"), (5, "mild"), (0, "none"))
 
 
