@@ -163,9 +163,11 @@ def miss_visit(*, by: User, visit: Visit, because: str) -> None:
         raise VisitError(_("The visit was attended: it cannot be missed."))
     if claimed.cancelled_on:
         raise VisitError(_("The visit was cancelled: nobody expects it."))
-    if not because.strip():
-        raise VisitError(_("Say why the visit was missed."))
-    visit.missed_because, visit.missed_on = because.strip()[:200], visit.participant.site.today
+    if not (because := because.strip()):
+        raise VisitError(_("Say why the visit was missed."), "because")
+    if len(because) > 200:
+        raise VisitError(_("At most %(count)s characters.") % {"count": 200}, "because")
+    visit.missed_because, visit.missed_on = because, visit.participant.site.today
     visit.save(update_fields=["missed_because", "missed_on"])
     replan(by=by, participant=visit.participant)
 
