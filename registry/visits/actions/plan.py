@@ -44,7 +44,7 @@ def _plan_by_calendar(
     """Plan the visits of the calendar that the participant lacks; returns how many.
 
     With ``closing_from`` only those whose window closes on that day or later. One that was
-    cancelled comes back.
+    cancelled comes back as ``plan`` has it now.
     """
     lacking = {
         planned.code: Visit(
@@ -58,14 +58,18 @@ def _plan_by_calendar(
         )
         if closing_from is None or days.closes_on >= closing_from
     }
-    cancelled = []
+    back = []
     for visit in Visit.objects.filter(participant=participant, code__in=lacking):
+        planned_now = lacking.pop(visit.code)
         if visit.cancelled_on:
-            cancelled.append(visit.pk)
-        del lacking[visit.code]
-    Visit.objects.filter(pk__in=cancelled).update(cancelled_on=None)
-    added = [visit.pk for visit in Visit.objects.bulk_create(lacking.values())]
-    changed = Visit.objects.filter(pk__in=added + cancelled).select_related("participant")
+            planned_now.pk = visit.pk
+            back.append(planned_now)
+    Visit.objects.bulk_update(
+        back, ["plan_version", "target_on", "opens_on", "closes_on", "cancelled_on"]
+    )
+    added = Visit.objects.bulk_create(lacking.values())
+    keys = [visit.pk for visit in (*added, *back)]
+    changed = Visit.objects.filter(pk__in=keys).select_related("participant")
     refresh_forms(changed)
     return len(changed)
 
