@@ -27,7 +27,7 @@ from registry.quality.rules import Act
 from registry.visits.attesting import verify
 from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
-from registry.visits.verified import answered, asked_items
+from registry.visits.verified import answered
 
 from .column import prefix_of
 from .section import Section
@@ -167,7 +167,7 @@ def verify_form(request: UserRequest, pk: int) -> HttpResponse:
     except RefusedError as refused:
         if not request.htmx:
             messages.error(request, str(refused))
-    if request.htmx and item in asked_items(entry) and record:
+    if request.htmx and item in entry.asked_items and record:
         return show_note(request, record._meta.label_lower, record.pk, item)
     if entry.visit_id is None:
         return redirect("participant", entry.participant.study_number)

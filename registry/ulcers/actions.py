@@ -89,6 +89,5 @@ def _refuse_impossible_onset(ulcer: Ulcer, *, seen_on: date) -> None:
             % {"day": show_date(seen_on)},
             "onset_on",
         )
-    participant = ulcer.participant
-    if onset.last.year < participant.enrolled_on.year - participant.age_at_enrolment - 1:
+    if onset.last.year < ulcer.participant.earliest_birth_year:
         raise UlcerError(_("The onset lies before the participant's birth."), "onset_on")

@@ -130,8 +130,6 @@ class UlcerAssessment(Crf):
         on = self.assessed_on
         if on is None:
             raise UlcerError(_("Enter the day of the assessment."), "assessed_on")
-        if on > self.entry.participant.site.today:
-            raise UlcerError(_("The assessment's date lies in the future."), "assessed_on")
         visit_on = self.entry.visit.attended_on
         if abs(on - visit_on) > AROUND_VISIT:
             raise UlcerError(

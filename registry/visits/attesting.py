@@ -24,7 +24,7 @@ from registry.quality.models import Verification
 from .actions import VisitError
 from .crf import FORMS, Crf
 from .models import FormEntry, Visit
-from .verified import answered, asked_items, finished_state, item_fingerprint, stored
+from .verified import answered, finished_state, item_fingerprint, stored
 
 # -- verifying -----------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ def verify(*, by: User, entry: FormEntry, items: Collection[str] = ()) -> None:
     record = entry.record()
     if record is None or entry.state not in FormEntry.FINISHED or entry.draft is not None:
         raise VisitError(_("Only a complete form without a draft can be verified."))
-    answers = answered(record, asked_items(entry))
+    answers = answered(record, entry.asked_items)
     if not set(items) <= set(answers):
         raise VisitError(_("There is no answer to verify."))
     for name in items or answers:

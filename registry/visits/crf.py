@@ -155,7 +155,7 @@ class Crf(SiteRecord):
             items,
             {name: getattr(self, name) for name in items},
             today=participant.site.today,
-            birth_year=participant.enrolled_on.year - participant.age_at_enrolment - 1,
+            birth_year=participant.earliest_birth_year,
         )
 
     def cross_checks(self) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.access.roles import Permission
 from registry.audit.models import Signature
 from registry.core.dates import show_date
-from registry.core.dictionary import declared, kept
+from registry.core.dictionary import Item, declared, kept
 from registry.participants.models import Participant
 
 from .attachment import Attachment as Attachment
@@ -246,11 +246,6 @@ class Visit(SiteRecord):
     def window(self) -> Window:
         return Window(self.target_on, self.opens_on, self.closes_on)
 
-    @property
-    def to_come(self) -> bool:
-        """Whether the visit was neither attended nor missed nor cancelled."""
-        return not (self.attended_on or self.missed_because or self.cancelled_on)
-
 
 class FormEntry(SiteRecord):
     """The state of one form of one visit (or participant), leg and occurrence.
@@ -328,6 +323,17 @@ class FormEntry(SiteRecord):
     @property
     def locked(self) -> bool:
         return self.locked_at is not None
+
+    @property
+    def asked(self) -> Asked | None:
+        """What its visit asks of the form; None for a row of a log, or where it no longer does."""
+        asked = self.visit.asked if self.visit else ()
+        return next((one for one in asked if one.form == self.form), None)
+
+    @property
+    def asked_items(self) -> dict[str, Item]:
+        """The form's items in the sections that its visit asks."""
+        return FORMS[self.form].items(self.asked.sections if self.asked else ())
 
     @property
     def place(self) -> str:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from registry.access.scope import user_scope
 from registry.audit.models import Change
+from registry.core.errors import RefusedError
 from registry.participants.actions import ParticipantError, withdraw_consent
 from registry.quality.models import DataQuery
 from registry.ulcers.actions import add_ulcer, correct_ulcer
@@ -208,8 +209,9 @@ def test_an_assessment_lies_neither_in_the_future_nor_before_the_onset(
     visit = build.attended(cast.ana, build.participant(cast.ana, enrolled_on=today))
     one = ulcer(cast.ana, visit, onset_on=today.isoformat())
     for days, words in ((1, "future"), (-1, "before the onset")):
-        with pytest.raises(UlcerError, match=words):
+        with pytest.raises(RefusedError, match=words) as refused:
             assessed(cast.ana, visit, one, assessed_on=today + timedelta(days=days))
+        assert refused.value.item == "assessed_on"
 
 
 @pytest.mark.parametrize("into", ["R1", "L1", "R9", ""])

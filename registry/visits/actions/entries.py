@@ -134,5 +134,5 @@ def _claim(entry: FormEntry, revision: int) -> FormEntry:
     if entry.visit and not entry.visit.attended_on:
         raise VisitError(_("Enter the visit's date first."))
     if entry.revision != revision:
-        raise StaleError(entry)
+        raise StaleError
     return entry
