@@ -320,6 +320,12 @@ class FormEntry(SiteRecord):
             }
         )
 
+    @staticmethod
+    def begun() -> Q:
+        """Entries that hold something: a draft, a record or a file."""
+        files = Attachment.objects.filter(entry=OuterRef("pk"))
+        return ~Q(state=FormEntry.State.EMPTY) | Q(Exists(files))
+
     @property
     def locked(self) -> bool:
         return self.locked_at is not None

@@ -1,5 +1,6 @@
 """Photos under a form: cleaned, seen by permission, logged, removed with a reason, locked."""
 
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -12,9 +13,16 @@ from django.urls import reverse
 from PIL import Image
 
 from registry.access.scope import user_scope
-from registry.audit.models import Change, Look
-from registry.visits.actions import add_unscheduled_visit
+from registry.audit.models import Change, Look, Signature, Voiding
+from registry.ulcers.models import Ulcer
+from registry.visits.actions import (
+    VisitError,
+    add_unscheduled_visit,
+    record_as_unscheduled,
+    refresh_forms,
+)
 from registry.visits.attaching import AttachmentError, add_attachment
+from registry.visits.attesting import sign_visit, verify
 from registry.visits.models import Attachment, FormEntry
 
 from .. import build
@@ -188,6 +196,25 @@ def test_a_question_without_files_has_no_page(cast, visit, entry):
     with user_scope(cast.ana):
         ceap = visit.entries.get(form="ceap", limb="right")
     assert client.get(page_of(ceap)).status_code == 404
+
+
+def test_a_form_that_holds_a_file_is_not_empty(cast):
+    """Its column stays when the visit moves before the ulcer, and the visit stays what it is."""
+    subject = build.participant(cast.ana)
+    visit = build.attended(cast.ana, subject, "M03", on=cast.tokyo.today)
+    label = ulcers.ulcer(cast.ana, visit).label
+    address = reverse("visit", args=[visit.pk])
+    assert "Record as unscheduled" in as_user(cast.ana).get(address).content.decode()
+    with user_scope(cast.ana):
+        entry = visit.entries.get(form="ulcers", occurrence=label)
+    send(cast.ana, entry, picture())
+    assert "Record as unscheduled" not in as_user(cast.ana).get(address).content.decode()
+    with user_scope(cast.ana):
+        Ulcer.objects.update(recorded_on=visit.attended_on + timedelta(days=9))
+        refresh_forms([visit])
+        assert FormEntry.objects.filter(pk=entry.pk).exists()
+        with pytest.raises(VisitError, match="was begun"):
+            record_as_unscheduled(by=cast.ana, visit=visit)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def record_as_unscheduled(*, by: User, visit: Visit) -> Visit:
     on = _claim_visit(visit).attended_on
     if on is None:
         raise VisitError(_("The visit has not taken place yet."))
-    if visit.entries.exclude(state=FormEntry.State.EMPTY).exists():
+    if visit.entries.filter(FormEntry.begun()).exists():
         raise VisitError(_("A form of this visit was begun: it stays the visit it is."))
     asked = {one.form for one in visit.asked}
     visit.attended_on = None

@@ -210,13 +210,9 @@ def refresh_forms(visits: Iterable[Visit]) -> None:
         ),
         ignore_conflicts=True,  # another save may write the same entry at this moment
     )
-    superfluous = [
-        entry.pk
-        for place, entry in existing.items()
-        if place not in wanted and entry.state == FormEntry.State.EMPTY
-    ]
+    superfluous = [entry.pk for place, entry in existing.items() if place not in wanted]
     if superfluous:
-        FormEntry.objects.filter(pk__in=superfluous).delete()
+        FormEntry.objects.filter(pk__in=superfluous).exclude(FormEntry.begun()).delete()
 
 
 def refresh_onward(participant_id: int, since: date) -> None:
