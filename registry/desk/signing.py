@@ -52,10 +52,10 @@ def _signed(signature: Signature) -> Signed:
     forms = list(dict.fromkeys(FORMS[one["form"]].label for one in signature.covers.values()))
     if not signature.stands:
         return Signed(signature, forms, changed=_changed(signature))
-    records = attesting.records_of(
+    contents = attesting.contents_of(
         FormEntry.objects.filter(pk__in=[int(entry) for entry in signature.covers])
     )
-    now = attesting.signed_fingerprint(signature.covers, records)
+    now = attesting.signed_fingerprint(signature.covers, contents)
     return Signed(signature, forms, differs=now != signature.fingerprint)
 
 
@@ -65,8 +65,9 @@ def _changed(signature: Signature) -> str:
     place: Mapping[str, Any] = signature.covers.get(str(voiding.entry), {})
     if not place:
         return _("a signed value")
-    items = items_of(FORMS[place["form"]].model)
-    names = [items[name].label if name in items else name for name in voiding.items]
+    model = FORMS[place["form"]].model
+    asked = items_of(model) | {one.name: one for one in model.file_items}
+    names = [asked[name].label if name in asked else name for name in voiding.items]
     leg = place["occurrence"] or dict(LIMBS).get(place["limb"], "")
     where = " ".join(str(part) for part in (FORMS[place["form"]].label, leg) if part)
     return f"{where}: {', '.join(dict.fromkeys(names))}"

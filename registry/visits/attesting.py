@@ -7,7 +7,7 @@ Whatever is vouched for falls away visibly when it changes: a trigger sees to it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,6 +22,7 @@ from registry.core.dictionary import items_of
 from registry.quality.models import Verification
 
 from .actions import VisitError
+from .attachment import Attachment
 from .crf import FORMS, Crf
 from .models import FormEntry, Visit
 from .verified import answered, finished_state, item_fingerprint, stored
@@ -85,14 +86,19 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
         entry.state not in FormEntry.FINISHED or entry.draft is not None for entry in entries
     ):
         raise VisitError(_("Only a visit with every form complete can be signed."))
-    records = records_of(entries)
+    contents = contents_of(entries)
     covers = {
         str(entry.pk): {
             "form": entry.form,
             "limb": entry.limb,
             "occurrence": entry.occurrence,
             "items": [
-                name for name, item in items_of(type(records[entry.pk])).items() if not item.derived
+                *(
+                    name
+                    for name, item in items_of(FORMS[entry.form].model).items()
+                    if not item.derived
+                ),
+                *(one.name for one in entry.file_items),
             ],
         }
         for entry in entries
@@ -106,16 +112,23 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
         meaning=meaning,
         covers=covers,
         codebook_version=codebook.version(),
-        fingerprint=signed_fingerprint(covers, records),
+        fingerprint=signed_fingerprint(covers, contents),
     )
     visit.entries.update(signature=signature)
     return signature
 
 
-def signed_fingerprint(covers: Mapping[str, Any], records: Mapping[int, Crf]) -> str:
-    """The fingerprint of what ``covers`` names (:class:`Signature`), as ``records`` hold it now.
+class Contents(NamedTuple):
+    """What forms hold: entry's key → its record, and → item → the hashes of its files."""
 
-    ``records``: entry's key → its record; one that is gone changes the fingerprint.
+    records: dict[int, Crf]
+    files: dict[int, dict[str, list[str]]]
+
+
+def signed_fingerprint(covers: Mapping[str, Any], contents: Contents) -> str:
+    """The fingerprint of what ``covers`` names (:class:`Signature`), as ``contents`` have it now.
+
+    A record or file that is gone changes it.
     """
     return fingerprint(
         {
@@ -123,23 +136,38 @@ def signed_fingerprint(covers: Mapping[str, Any], records: Mapping[int, Crf]) ->
                 place["form"],
                 place["limb"],
                 place["occurrence"],
-                stored(record, place["items"]) if (record := records.get(int(entry))) else None,
+                _signed_values(contents, int(entry), place["items"]),
             ]
             for entry, place in covers.items()
         }
     )
 
 
-def records_of(entries: Iterable[FormEntry]) -> dict[int, Crf]:
-    """Entry's key → its record; one query a form."""
+def _signed_values(contents: Contents, entry: int, items: list[str]) -> dict[str, Any] | None:
+    record = contents.records.get(entry)
+    if record is None:
+        return None
+    files = {one.name for one in record.file_items}.intersection(items)
+    held = contents.files.get(entry, {})
+    return stored(record, (name for name in items if name not in files)) | {
+        name: sorted(held.get(name, [])) for name in files
+    }
+
+
+def contents_of(entries: Iterable[FormEntry]) -> Contents:
+    """What the forms hold; one query a form, and one for all files."""
     by_form: dict[str, list[int]] = {}
     for entry in entries:
         by_form.setdefault(entry.form, []).append(entry.pk)
-    return {
+    records = {
         record.entry_id: record
         for form, keys in by_form.items()
         for record in FORMS[form].model.objects.filter(entry__in=keys)
     }
+    files: dict[int, dict[str, list[str]]] = {}
+    for one in Attachment.objects.filter(entry__in=records):
+        files.setdefault(one.entry_id, {}).setdefault(one.item, []).append(one.sha256)
+    return Contents(records, files)
 
 
 # -- locking -------------------------------------------------------------------------------------
@@ -179,11 +207,13 @@ def recheck_attested(*, by: User, participants: Sequence[int]) -> None:
     for label, rows in by_label.items():
         _fall(by, label, rows)
     signed = FormEntry.objects.filter(FormEntry.signed(), participant__in=participants)
-    signatures = Signature.objects.filter(pk__in=signed.values("signature"))
-    for signature in signatures.filter(label=Visit._meta.label_lower):
-        keys = [int(entry) for entry in signature.covers]
-        records = records_of(FormEntry.objects.filter(pk__in=keys))
-        if signed_fingerprint(signature.covers, records) != signature.fingerprint:
+    signatures = list(
+        Signature.objects.filter(pk__in=signed.values("signature"), label=Visit._meta.label_lower)
+    )
+    keys = {int(entry) for signature in signatures for entry in signature.covers}
+    contents = contents_of(FormEntry.objects.filter(pk__in=keys))
+    for signature in signatures:
+        if signed_fingerprint(signature.covers, contents) != signature.fingerprint:
             Voiding.objects.bulk_create(
                 [Voiding(signature=signature, by=by)], ignore_conflicts=True
             )

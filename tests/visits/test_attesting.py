@@ -122,6 +122,20 @@ def test_a_change_ends_the_verification_of_that_item_and_says_so(cast, client, v
         assert history.count() == 3  # verified, fallen, verified anew
 
 
+def test_what_the_registry_works_out_anew_leaves_a_verified_form_verified(cast, visit):
+    """The grade is derived from other records too; nobody verifies it."""
+    with user_scope(cast.ana):
+        entry = FormEntry.objects.create(
+            participant=visit.participant, visit=visit, form="villalta", limb="right"
+        )
+    villalta = build.form(cast.ana, visit, "villalta", "right")
+    verify(cast.eli, villalta)
+    with user_scope(cast.ana):
+        raw("UPDATE crfs_villalta SET grade = 'severe' WHERE id = %s", villalta.pk)
+        entry.refresh_from_db()
+    assert entry.state == "verified"
+
+
 def test_saving_the_same_answers_again_leaves_a_verified_form_verified(cast, vcss):
     verify(cast.eli, vcss)
     change(cast.ana, vcss)
