@@ -118,12 +118,11 @@ def _note(
 ) -> Note:
     place = (record._meta.label_lower, record.pk, name)
     verification = verified.get(place)
-    to_verify = entry.state in FormEntry.FINISHED and entry.draft is None
     return Note(
         entry,
         *place,
         may_ask=user.may(Permission.RAISE_QUERY, entry.site_id),
-        may_verify=to_verify
+        may_verify=entry.is_finished
         and user.may(Permission.VERIFY, entry.site_id)
         and not (verification and verification.holds)
         and bool(answered(record, [name])),

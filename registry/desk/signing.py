@@ -84,9 +84,7 @@ def block(user: Any, visit: Visit) -> dict[str, Any]:
     """What the visit's page says about signing and locking."""
     entries = list(visit.entries.select_related("signature__voiding", "locked_by").order_by("pk"))
     locked = [entry for entry in entries if entry.locked]
-    finished = entries and all(
-        entry.state in FormEntry.FINISHED and entry.draft is None for entry in entries
-    )
+    finished = bool(entries) and all(entry.is_finished for entry in entries)
     uncovered = list(dict.fromkeys(not_covered(entries)))
     may_lock = user.may(Permission.SIGN, visit.site_id) or user.may(
         Permission.MANAGE_DATA, visit.site_id
@@ -97,9 +95,9 @@ def block(user: Any, visit: Visit) -> dict[str, Any]:
         "locked": locked[0] if locked else None,
         "may_sign": bool(finished and uncovered and not locked)
         and user.may(Permission.SIGN, visit.site_id),
-        "may_lock": bool(entries and not uncovered and not locked) and may_lock,
+        "may_lock": bool(finished and not uncovered and not locked) and may_lock,
         "may_unlock": bool(locked) and user.may(Permission.MANAGE_DATA, visit.site_id),
-        "finished": bool(finished),
+        "finished": finished,
     }
 
 

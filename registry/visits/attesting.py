@@ -43,7 +43,7 @@ def verify(*, by: User, entry: FormEntry, items: Collection[str] = ()) -> None:
         .get(pk=entry.pk)
     )
     record = entry.record()
-    if record is None or entry.state not in FormEntry.FINISHED or entry.draft is not None:
+    if record is None or not entry.is_finished:
         raise VisitError(_("Only a complete form without a draft can be verified."))
     answers = answered(record, entry.asked_items)
     if not set(items) <= set(answers):
@@ -82,9 +82,7 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
     entries = list(visit.entries.select_for_update().order_by("pk"))
     if any(entry.locked for entry in entries):
         raise VisitError(_("The visit is locked."))
-    if not entries or any(
-        entry.state not in FormEntry.FINISHED or entry.draft is not None for entry in entries
-    ):
+    if not entries or not all(entry.is_finished for entry in entries):
         raise VisitError(_("Only a visit with every form complete can be signed."))
     contents = contents_of(entries)
     covers = {
@@ -176,10 +174,13 @@ def contents_of(entries: Iterable[FormEntry]) -> Contents:
 @transaction.atomic
 def lock_visit(*, by: User, visit: Visit) -> None:
     """Lock every form of a signed visit: the database then refuses writes to its rows."""
-    entries = visit.entries.select_for_update()
-    keys = [entry.pk for entry in entries]
-    if not keys or visit.entries.filter(FormEntry.signed()).count() != len(keys):
+    entries = list(visit.entries.select_for_update().order_by("pk"))
+    if any(entry.locked for entry in entries):
+        raise VisitError(_("The visit is locked."))
+    if not entries or visit.entries.exclude(FormEntry.signed()).exists():
         raise VisitError(_("Only a visit whose every form is signed can be locked."))
+    if not all(entry.is_finished for entry in entries):
+        raise VisitError(_("Complete or discard the drafts before you lock the visit."))
     visit.entries.update(locked_at=timezone.now(), locked_by=by)
 
 

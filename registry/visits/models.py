@@ -81,10 +81,10 @@ class Visits(SiteRecords):
         )
 
     def waiting_for_signature(self, user: Any) -> Visits:
-        """Complete visits, not or not wholly signed, at the sites where ``user`` may sign."""
+        """Finished visits, not or not wholly signed, at the sites where ``user`` may sign."""
         entries = FormEntry.objects.filter(visit=OuterRef("pk"))
         return self.visible_to(user, Permission.SIGN).filter(
-            ~Exists(entries.exclude(state__in=FormEntry.FINISHED)),
+            ~Exists(entries.exclude(FormEntry.finished())),
             Exists(entries.exclude(FormEntry.signed()).filter(locked_at__isnull=True)),
             attended_on__isnull=False,
         )
@@ -309,6 +309,15 @@ class FormEntry(SiteRecord):
                 name="entry_with_draft",
             )
         ]
+
+    @staticmethod
+    def finished() -> Q:
+        """Entries that are complete and that nobody goes on with: :attr:`is_finished`, in SQL."""
+        return Q(state__in=FormEntry.FINISHED, draft__isnull=True)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in self.FINISHED and self.draft is None
 
     @staticmethod
     def signed(prefix: str = "") -> Q:
