@@ -28,7 +28,7 @@ def complete_visit(request: UserRequest, pk: int) -> HttpResponse:
         return redirect("visit", pk)
     refused = guard.misplaced(request, found.participant)
     if not refused:
-        lock(found.entries.all())
+        lock(found.entries.all(), found.participant_id)
     sections = sections_of(found)
     for section in sections:
         section.bind(request.user, last=last_records(found, section), judge=not refused)

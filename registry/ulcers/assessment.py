@@ -33,6 +33,7 @@ class UlcerError(RefusedError):
 @crf("Ulcers", code="ulcers")
 class UlcerAssessment(Crf):
     file_items = (FileItem("photos", "Photos"),)
+    places_from = ("ulcers",)
 
     ulcer = kept(models.ForeignKey(Ulcer, models.PROTECT, related_name="assessments"), "withhold")
     assessed_on = date("Assessed on", required=True, absence=False)

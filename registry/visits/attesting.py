@@ -19,6 +19,7 @@ from registry.audit.models import Signature, Voiding
 from registry.audit.rules import fingerprint
 from registry.core import codebook
 from registry.core.dictionary import items_of
+from registry.participants.actions import take_turns
 from registry.quality.models import Verification
 
 from .actions import VisitError
@@ -78,6 +79,7 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
     """
     if meaning not in Signature.Meaning.values:
         raise VisitError(_("Say what your signature means."), "meaning")
+    take_turns([visit.participant_id])
     # Savers hold the entry, and writers of a record take a share lock on it: none slips between.
     entries = list(visit.entries.select_for_update().order_by("pk"))
     if any(entry.locked for entry in entries):
@@ -174,6 +176,7 @@ def contents_of(entries: Iterable[FormEntry]) -> Contents:
 @transaction.atomic
 def lock_visit(*, by: User, visit: Visit) -> None:
     """Lock every form of a signed visit: the database then refuses writes to its rows."""
+    take_turns([visit.participant_id])
     entries = list(visit.entries.select_for_update().order_by("pk"))
     if any(entry.locked for entry in entries):
         raise VisitError(_("The visit is locked."))

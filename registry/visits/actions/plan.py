@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from registry.access.models import User
-from registry.participants import actions as participants
+from registry.participants.actions import enrol, take_turns
 from registry.participants.models import Participant, Screening
 from registry.participants.vault import Person
+from registry.quality.actions import recheck
 
 from .. import planning
 from ..crf import FORMS
@@ -31,7 +32,7 @@ def enrol_and_plan(
     another_person: bool = False,
 ) -> Participant:
     """Enrol the person screened and plan the visits of the current protocol version."""
-    participant = participants.enrol(
+    participant = enrol(
         by=by, screening=screening, person=person, values=values, another_person=another_person
     )
     _plan_by_calendar(by, participant, CURRENT)
@@ -74,6 +75,18 @@ def _plan_by_calendar(
     return len(changed)
 
 
+def settle(*, by: User, participant: Participant, since: date | None) -> None:
+    """Bring up to date what follows from a write about a participant: every write ends here.
+
+    ``since``: the first day whose visits may gain or lose a form by it, None for none. Forms come
+    first, since the plan counts those that are not finished; the checks see both.
+    """
+    if since is not None:
+        refresh_onward(participant.pk, since)
+    replan(by=by, participant=participant)
+    recheck(by=by, site_id=participant.site_id, participant_no=participant.pk)
+
+
 @transaction.atomic
 def replan(*, by: User, participant: Participant) -> None:
     """Make the plan say what the records ask for; running it twice changes nothing.
@@ -83,8 +96,7 @@ def replan(*, by: User, participant: Participant) -> None:
     participation has ended, or no visit of the calendar is to come, follow-up is over, and
     events ask for nothing.
     """
-    # Whoever saves for this participant meanwhile waits here, and then sees what was planned.
-    participant = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    (participant,) = take_turns([participant.pk])
     if participant.arm == "control":
         _follow_full_plan(by, participant)
     followed = Visit.objects.filter(participant=participant).by_calendar().outstanding().exists()
@@ -161,7 +173,7 @@ def adopt_plan(*, by: User, participants: Collection[int], plan: Plan) -> int:
     found = Participant.objects.filter(pk__in=participants).with_consent()
     found = found.filter(collection_stopped=False).exclude(participation_ended("pk"))
     for participant in found.select_related("site").order_by("pk"):
-        Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+        take_turns([participant.pk])
         calendar = {
             planned.code: days
             for planned, days in planned_visits(
