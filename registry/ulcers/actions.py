@@ -61,7 +61,8 @@ def add_ulcer(
 def correct_ulcer(*, by: User, ulcer: Ulcer, values: Mapping[str, Any], reason: str) -> None:
     """Correct what was recorded of an ulcer, with a reason for the history.
 
-    The leg, the label and the day of recording stay. Raises :class:`UlcerError`.
+    The leg and the label stay, and the day of recording, which is its visit's. Raises
+    :class:`UlcerError`.
     """
     require_entry(ulcer.participant)
     if not reason.strip():

@@ -16,6 +16,7 @@ from registry.core.dates import show_date
 from registry.participants import actions as participants
 from registry.participants.models import Participant
 
+from .. import planning
 from ..models import FormEntry, Visit
 from .errors import VisitError
 from .plan import add_numbered, plan_of, refresh_forms, settle
@@ -124,6 +125,7 @@ def correct_attendance(*, by: User, visit: Visit, on: date, reason: str) -> None
         visit.target_on = visit.opens_on = visit.closes_on = on
     with with_reason(reason.strip()):
         visit.save(update_fields=["attended_on", "target_on", "opens_on", "closes_on"])
+        planning.visit_moved(visit, before)
     settle(by=by, participant=visit.participant, since=min(on, before))
 
 
