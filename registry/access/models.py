@@ -27,7 +27,10 @@ def check_time_zone(name: str) -> None:
 
 
 class Site(models.Model):
-    """A hospital of the study. Its clock, language and sending hour govern its mails."""
+    """A hospital of the study. Its clock and sending hour govern its mails.
+
+    ``language`` says what is spoken there; pages and mails follow each user's own.
+    """
 
     prefix = models.CharField(_("prefix of study numbers"), max_length=4, unique=True)
     name = models.CharField(_("name"), max_length=120)

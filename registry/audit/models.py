@@ -60,8 +60,9 @@ class Signature(SiteRecord):
     """Somebody signed a record: with which meaning, over which values. Never changed.
 
     ``covers`` names what was signed: key of a form's entry → ``form``, ``limb``, ``occurrence``
-    and ``items``. A form or an item that the protocol adds later is not among them and leaves the
-    signature as it is; a change of one that is voids it (:class:`Voiding`), for good.
+    and ``items``, also those answered by files. A form or an item that the protocol adds later is
+    not among them and leaves the signature as it is; a change of one that is voids it
+    (:class:`Voiding`), for good.
     """
 
     class Meaning(models.TextChoices):

@@ -56,6 +56,8 @@ class Villalta(LimbCrf):
     # Under 5 none, 5 to 9 mild, 10 to 14 moderate, 15 or more or an open venous ulcer severe.
     grade = at_saving(choice("Post-thrombotic syndrome", STEPS))
 
+    places_from = ("leg_history", "event")
+
     @classmethod
     def places(cls, visit: Visit) -> Iterable[Place]:
         """The legs with a deep vein thrombosis in the history or among the events by then."""

@@ -12,7 +12,6 @@ from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.errors import RefusedError
 from registry.core.findings import Level
-from registry.visits.models import FormEntry
 
 from . import guard
 from .column import Column
@@ -29,7 +28,7 @@ def complete_visit(request: UserRequest, pk: int) -> HttpResponse:
         return redirect("visit", pk)
     refused = guard.misplaced(request, found.participant)
     if not refused:
-        lock(found.entries.all())
+        lock(found.entries.all(), found.participant_id)
     sections = sections_of(found)
     for section in sections:
         section.bind(request.user, last=last_records(found, section), judge=not refused)
@@ -51,7 +50,7 @@ def _complete(request: UserRequest, section: Section) -> list[tuple[str, str]]:
     """Complete the section's columns that may be; what the others owe, with its place."""
     owed = []
     for column in section.columns:
-        if column.entry.state in FormEntry.FINISHED and column.entry.draft is None:
+        if column.entry.is_finished:
             continue
         place = f"{section.title}, {column.entry.place}" if column.entry.place else section.title
         owed += [

@@ -18,7 +18,7 @@ from registry.visits.models import FormEntry
 
 from . import guard
 from .reasons import REASONS
-from .saving import lock, save_section
+from .saving import completes, lock, save_section
 from .section import Section, saved_at
 
 
@@ -68,7 +68,8 @@ def log_row(request: UserRequest, study_number: str, form: str, row: str) -> Htt
     found = _visible(request, study_number, Permission.ENTER)
     if request.method != "POST":
         return redirect("log", found.study_number, form)
-    lock(FormEntry.objects.filter(participant=found, visit=None, form=form, occurrence=row))
+    row_entry = FormEntry.objects.filter(participant=found, visit=None, form=form, occurrence=row)
+    lock(row_entry, found.pk if completes(request) else None)
     sections = _sections(found, kind)
     section = next((one for one in sections if one.entries[0].occurrence == row), None)
     if section is None:

@@ -27,7 +27,7 @@ from registry.quality.rules import Act
 from registry.visits.attesting import verify
 from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
-from registry.visits.verified import answered, asked_items
+from registry.visits.verified import answered
 
 from .column import prefix_of
 from .section import Section
@@ -118,12 +118,11 @@ def _note(
 ) -> Note:
     place = (record._meta.label_lower, record.pk, name)
     verification = verified.get(place)
-    to_verify = entry.state in FormEntry.FINISHED and entry.draft is None
     return Note(
         entry,
         *place,
         may_ask=user.may(Permission.RAISE_QUERY, entry.site_id),
-        may_verify=to_verify
+        may_verify=entry.is_finished
         and user.may(Permission.VERIFY, entry.site_id)
         and not (verification and verification.holds)
         and bool(answered(record, [name])),
@@ -167,7 +166,7 @@ def verify_form(request: UserRequest, pk: int) -> HttpResponse:
     except RefusedError as refused:
         if not request.htmx:
             messages.error(request, str(refused))
-    if request.htmx and item in asked_items(entry) and record:
+    if request.htmx and item in entry.asked_items and record:
         return show_note(request, record._meta.label_lower, record.pk, item)
     if entry.visit_id is None:
         return redirect("participant", entry.participant.study_number)

@@ -113,18 +113,12 @@ def _places(participant: Participant, kind: FormKind) -> Iterator[Place]:
         for entry in together:
             entry.visit.participant = participant
             if entry.visit.pk not in asked:
-                asked[entry.visit.pk] = _asked(entry, kind)
+                asked[entry.visit.pk] = frozenset(entry.asked_items if entry.asked else ())
             columns.append(Measured(entry, records.get(entry.pk), asked[entry.visit.pk]))
         newest_first = [columns[-1], *columns[:-1]]
         rows = list(_rows(newest_first, items))
         groups = [rows[start : start + GROUP] for start in range(0, len(rows), GROUP)]
         yield Place(_name(columns[0].entry), newest_first, groups)
-
-
-def _asked(entry: FormEntry, kind: FormKind) -> frozenset[str]:
-    """The form's items that the plan asks at the entry's visit."""
-    asked = [one for one in entry.visit.asked if one.form == kind.code]
-    return frozenset(name for one in asked for name in kind.items(one.sections))
 
 
 def _name(entry: FormEntry) -> str:

@@ -13,7 +13,8 @@ from registry.core.dictionary import items_of
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
-from registry.visits.crf import FORMS, Crf
+from registry.visits.crf import Crf
+from registry.visits.models import FormEntry
 
 from .column import prefix_of
 
@@ -82,9 +83,8 @@ def _place(query: DataQuery, record: Any, participant: Participant | None) -> Pl
     if isinstance(record, Crf):
         entry = record.entry
         visit = entry.visit
-        asked = visit and next((one for one in visit.asked if one.form == entry.form), None)
-        if visit and asked:
-            on_page = query.item in record_items(entry.form, asked.sections)
+        if visit and entry.asked:
+            on_page = query.item in controls_of(entry)
             anchor = f"id_{prefix_of(entry)}-{query.item}" if on_page else f"form-{entry.form}"
             url = f"{reverse('visit', args=[visit.pk])}#{anchor}"
         elif entry.visit_id is None and participant:  # a row of a log
@@ -99,10 +99,10 @@ def _place(query: DataQuery, record: Any, participant: Participant | None) -> Pl
     return Place(participant, "", "" if isinstance(record, Participant) else form, "", item, home)
 
 
-def record_items(form: str, sections: tuple[str, ...]) -> set[str]:
+def controls_of(entry: FormEntry) -> set[str]:
     """The items of a form that have a control on the visit's page."""
     return {
         name
-        for name, item in FORMS[form].items(sections).items()
+        for name, item in entry.asked_items.items()
         if not item.derived and not item.companion_of
     }

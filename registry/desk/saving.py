@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.errors import RefusedError
+from registry.participants.actions import take_turns
 from registry.visits import actions
 from registry.visits.crf import Crf
 from registry.visits.merge import Raw, answers
@@ -42,7 +43,7 @@ def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    lock(found.entries.filter(form=form))
+    lock(found.entries.filter(form=form), found.participant_id if completes(request) else None)
     sections = sections_of(found)
     section = next((one for one in sections if one.kind.code == form), None)
     if section is None:
@@ -64,8 +65,18 @@ def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     return save_section(request, section, show, done, last)
 
 
-def lock(entries: Any) -> None:
-    """Let nobody else save these entries until the request is through."""
+def completes(request: UserRequest) -> bool:
+    return request.POST.get("action") == "complete"
+
+
+def lock(entries: Any, participant: int | None) -> None:
+    """Let nobody else save these entries until the request is through.
+
+    Completing a form plans visits: then ``participant`` has to be held before the entries. A draft
+    waits for nobody who completes another form.
+    """
+    if participant is not None:
+        take_turns([participant])
     list(entries.order_by("pk").select_for_update().values_list("pk"))
 
 
@@ -269,7 +280,7 @@ def _acknowledge(
 
 def _next(sections: list[Section], section: Section, request: UserRequest) -> Section:
     """Where to go on: after completing, the next section that is not finished."""
-    if request.POST.get("action") != "complete":
+    if not completes(request):
         return section
     at = sections.index(section)
     ordered = [*sections[at + 1 :], *sections[:at]]

@@ -52,10 +52,10 @@ def _signed(signature: Signature) -> Signed:
     forms = list(dict.fromkeys(FORMS[one["form"]].label for one in signature.covers.values()))
     if not signature.stands:
         return Signed(signature, forms, changed=_changed(signature))
-    records = attesting.records_of(
+    contents = attesting.contents_of(
         FormEntry.objects.filter(pk__in=[int(entry) for entry in signature.covers])
     )
-    now = attesting.signed_fingerprint(signature.covers, records)
+    now = attesting.signed_fingerprint(signature.covers, contents)
     return Signed(signature, forms, differs=now != signature.fingerprint)
 
 
@@ -65,8 +65,9 @@ def _changed(signature: Signature) -> str:
     place: Mapping[str, Any] = signature.covers.get(str(voiding.entry), {})
     if not place:
         return _("a signed value")
-    items = items_of(FORMS[place["form"]].model)
-    names = [items[name].label if name in items else name for name in voiding.items]
+    model = FORMS[place["form"]].model
+    asked = items_of(model) | {one.name: one for one in model.file_items}
+    names = [asked[name].label if name in asked else name for name in voiding.items]
     leg = place["occurrence"] or dict(LIMBS).get(place["limb"], "")
     where = " ".join(str(part) for part in (FORMS[place["form"]].label, leg) if part)
     return f"{where}: {', '.join(dict.fromkeys(names))}"
@@ -83,9 +84,7 @@ def block(user: Any, visit: Visit) -> dict[str, Any]:
     """What the visit's page says about signing and locking."""
     entries = list(visit.entries.select_related("signature__voiding", "locked_by").order_by("pk"))
     locked = [entry for entry in entries if entry.locked]
-    finished = entries and all(
-        entry.state in FormEntry.FINISHED and entry.draft is None for entry in entries
-    )
+    finished = bool(entries) and all(entry.is_finished for entry in entries)
     uncovered = list(dict.fromkeys(not_covered(entries)))
     may_lock = user.may(Permission.SIGN, visit.site_id) or user.may(
         Permission.MANAGE_DATA, visit.site_id
@@ -96,9 +95,9 @@ def block(user: Any, visit: Visit) -> dict[str, Any]:
         "locked": locked[0] if locked else None,
         "may_sign": bool(finished and uncovered and not locked)
         and user.may(Permission.SIGN, visit.site_id),
-        "may_lock": bool(entries and not uncovered and not locked) and may_lock,
+        "may_lock": bool(finished and not uncovered and not locked) and may_lock,
         "may_unlock": bool(locked) and user.may(Permission.MANAGE_DATA, visit.site_id),
-        "finished": bool(finished),
+        "finished": finished,
     }
 
 

@@ -12,7 +12,7 @@ from registry.access.views import UserRequest, needs
 from registry.core.forms import ItemsForm
 from registry.quality.models import DataQuery
 from registry.visits.forms import forms_of
-from registry.visits.models import Visit
+from registry.visits.models import FormEntry, Visit
 
 from . import guard, notes, signing
 from .reasons import REASONS
@@ -69,7 +69,7 @@ def show_visit(
         ],
         "signing": signing.block(request.user, visit) if sections else None,
         "forms": forms_of(visit) | dict(forms or {}),
-        "begun": any(section.state != "empty" for section in sections),
+        "begun": visit.entries.filter(FormEntry.begun()).exists(),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),
         "page_token": guard.page_token(request.user, visit.participant),
         "saved_at": saved_at(sections),

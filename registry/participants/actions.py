@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -165,6 +165,7 @@ def correct_identity(
     was erased.
     """
     age = _checked_age(person, participant.enrolled_on, participant.onset_year)
+    take_turns([participant.pk])
     identity = Identity.objects.select_for_update().get(participant=participant)
     same = vault.same_at(participant.site_id, person).exclude(pk=identity.pk)
     if same and not another_person:
@@ -189,6 +190,7 @@ def withdraw_consent(
     A consent carries one withdrawal. Where each carries one, the newest is repeated to carry the
     further one, so that every scope holds. Raises :class:`ParticipantError`.
     """
+    take_turns([participant.pk])
     consents = Consent.objects.filter(screening=participant.screening_id).select_for_update()
     newest_first = list(consents.order_by("-signed_on", "-id"))
     if not newest_first:
@@ -231,6 +233,16 @@ def rewrap_identities(*, by: User, after: int, count: int) -> tuple[int, int, in
     rows = list(Identity.objects.filter(pk__gt=after).order_by("pk")[:count])
     rewrapped = sum(vault.rewrap(row) for row in rows)
     return (rows[-1].pk if rows else 0), len(rows), rewrapped
+
+
+def take_turns(participants: Sequence[int]) -> list[Participant]:
+    """Hold participants (ids): who else writes for them waits, and then sees what was written.
+
+    Taken before any other lock of a participant's rows (visit, then form entry, then record), so
+    that no two writers wait for each other.
+    """
+    found = Participant.objects.filter(pk__in=participants).order_by("pk")
+    return list(found.select_for_update(no_key=True))
 
 
 def require_entry(participant: Participant) -> None:

@@ -234,6 +234,11 @@ class Participant(Root):
     def __str__(self) -> str:
         return self.study_number
 
+    @property
+    def earliest_birth_year(self) -> int:
+        """The earliest year of birth that the age at enrolment allows; the vault stays shut."""
+        return self.enrolled_on.year - self.age_at_enrolment - 1
+
 
 @declared("identity", "Identity")
 class Identity(SiteRecord):

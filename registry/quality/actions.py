@@ -200,7 +200,7 @@ def act_on(*, by: User, query: DataQuery, act: Act, text: str = "") -> DataQuery
     if not query.may(by, act):
         raise QueryError(_("This query is not yours to close or to re-open."))
     if act == Act.CLOSE:
-        text = text.strip()[:LONGEST]
+        text = _fitting(text)
         query.closed_by, query.closed_at = by, timezone.now()
         query.settled = query.message if query.rule else ""
         if query.rule:
@@ -227,8 +227,13 @@ def _firings_of(query: DataQuery) -> QuerySet[Firing]:
 
 
 def _said(text: str, otherwise: str) -> str:
-    if not (text := text.strip()):
+    if not (text := _fitting(text)):
         raise QueryError(otherwise, "text")
+    return text
+
+
+def _fitting(text: str) -> str:
+    text = text.strip()
     if len(text) > LONGEST:
         raise QueryError(_("At most %(count)s characters.") % {"count": LONGEST}, "text")
     return text

@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from registry.access.models import User
 from registry.access.scope import with_reason
 from registry.core.dates import show_date, span
-from registry.participants.actions import require_entry
+from registry.participants.actions import require_entry, take_turns
 from registry.participants.models import Participant
-from registry.quality.actions import recheck
-from registry.visits.actions import refresh_onward, replan
+from registry.visits.actions import settle
 from registry.visits.models import Visit
 
 from .assessment import UlcerError
@@ -49,14 +48,12 @@ def add_ulcer(
     )
     _refuse_impossible_onset(ulcer, seen_on=visit.attended_on)
     # Two users who add an ulcer at the same time wait here for each other.
-    Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    take_turns([participant.pk])
     given = Ulcer.objects.filter(participant=participant, limb=limb)
     numbers = [int(label[1:]) for label in given.values_list("label", flat=True)]
     ulcer.label = f"{limb[0].upper()}{max(numbers, default=0) + 1}"
     ulcer.save()
-    refresh_onward(participant.pk, visit.attended_on)
-    replan(by=by, participant=participant)
-    recheck(by=by, site_id=ulcer.participant.site_id, participant_no=participant.pk)
+    settle(by=by, participant=participant, since=visit.attended_on)
     return ulcer
 
 
@@ -64,11 +61,13 @@ def add_ulcer(
 def correct_ulcer(*, by: User, ulcer: Ulcer, values: Mapping[str, Any], reason: str) -> None:
     """Correct what was recorded of an ulcer, with a reason for the history.
 
-    The leg, the label and the day of recording stay. Raises :class:`UlcerError`.
+    The leg and the label stay, and the day of recording, which is its visit's. Raises
+    :class:`UlcerError`.
     """
     require_entry(ulcer.participant)
     if not reason.strip():
         raise UlcerError(_("Say why the ulcer is corrected."), "reason")
+    take_turns([ulcer.participant_id])
     ulcer = Ulcer.objects.select_for_update(of=("self",)).with_assessments().get(pk=ulcer.pk)
     for name in CORRECTABLE:
         setattr(ulcer, name, values[name])
@@ -76,8 +75,7 @@ def correct_ulcer(*, by: User, ulcer: Ulcer, values: Mapping[str, Any], reason: 
     _refuse_impossible_onset(ulcer, seen_on=seen_on)
     with with_reason(reason.strip()):
         ulcer.save(update_fields=CORRECTABLE)
-    replan(by=by, participant=ulcer.participant)
-    recheck(by=by, site_id=ulcer.site_id, participant_no=ulcer.participant_id)
+    settle(by=by, participant=ulcer.participant, since=None)
 
 
 def _refuse_impossible_onset(ulcer: Ulcer, *, seen_on: date) -> None:
@@ -89,6 +87,5 @@ def _refuse_impossible_onset(ulcer: Ulcer, *, seen_on: date) -> None:
             % {"day": show_date(seen_on)},
             "onset_on",
         )
-    participant = ulcer.participant
-    if onset.last.year < participant.enrolled_on.year - participant.age_at_enrolment - 1:
+    if onset.last.year < ulcer.participant.earliest_birth_year:
         raise UlcerError(_("The onset lies before the participant's birth."), "onset_on")

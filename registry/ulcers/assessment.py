@@ -33,6 +33,7 @@ class UlcerError(RefusedError):
 @crf("Ulcers", code="ulcers")
 class UlcerAssessment(Crf):
     file_items = (FileItem("photos", "Photos"),)
+    places_from = ("ulcers",)
 
     ulcer = kept(models.ForeignKey(Ulcer, models.PROTECT, related_name="assessments"), "withhold")
     assessed_on = date("Assessed on", required=True, absence=False)
@@ -130,8 +131,6 @@ class UlcerAssessment(Crf):
         on = self.assessed_on
         if on is None:
             raise UlcerError(_("Enter the day of the assessment."), "assessed_on")
-        if on > self.entry.participant.site.today:
-            raise UlcerError(_("The assessment's date lies in the future."), "assessed_on")
         visit_on = self.entry.visit.attended_on
         if abs(on - visit_on) > AROUND_VISIT:
             raise UlcerError(

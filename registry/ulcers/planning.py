@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from registry.participants.models import Participant
 from registry.visits import planning
 from registry.visits.losses import legs_lost
@@ -88,6 +90,24 @@ def visits_wanted(participant: Participant) -> dict[str, date | None]:
     if not ulcers:
         return wanted(())
     return wanted(ulcers, _given_up(participant, "UC"), _given_up(participant, "HC"))
+
+
+@planning.moves_with_visit
+def first_seen_moves(visit: Visit, before: date) -> None:
+    """An ulcer first recorded at a visit is recorded on its day, also when that is corrected.
+
+    Not later than another visit saw it: one of the same day, or one that wrote something of it.
+    """
+    others = FormEntry.objects.filter(
+        Q(visit__attended_on=before) | FormEntry.begun(),
+        participant=visit.participant_id,
+        form="ulcers",
+        visit__attended_on__isnull=False,
+    ).exclude(visit=visit)
+    for ulcer in Ulcer.objects.filter(participant=visit.participant_id, recorded_on=before):
+        seen = others.filter(occurrence=ulcer.label).values_list("visit__attended_on", flat=True)
+        ulcer.recorded_on = min([visit.attended_on, *seen])
+        ulcer.save(update_fields=["recorded_on"])
 
 
 def _facts(participant: Participant) -> list[Facts]:

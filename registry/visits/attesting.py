@@ -7,7 +7,7 @@ Whatever is vouched for falls away visibly when it changes: a trigger sees to it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,12 +19,14 @@ from registry.audit.models import Signature, Voiding
 from registry.audit.rules import fingerprint
 from registry.core import codebook
 from registry.core.dictionary import items_of
+from registry.participants.actions import take_turns
 from registry.quality.models import Verification
 
 from .actions import VisitError
+from .attachment import Attachment
 from .crf import FORMS, Crf
 from .models import FormEntry, Visit
-from .verified import answered, asked_items, finished_state, item_fingerprint, stored
+from .verified import answered, finished_state, item_fingerprint, stored
 
 # -- verifying -----------------------------------------------------------------------------------
 
@@ -42,9 +44,9 @@ def verify(*, by: User, entry: FormEntry, items: Collection[str] = ()) -> None:
         .get(pk=entry.pk)
     )
     record = entry.record()
-    if record is None or entry.state not in FormEntry.FINISHED or entry.draft is not None:
+    if record is None or not entry.is_finished:
         raise VisitError(_("Only a complete form without a draft can be verified."))
-    answers = answered(record, asked_items(entry))
+    answers = answered(record, entry.asked_items)
     if not set(items) <= set(answers):
         raise VisitError(_("There is no answer to verify."))
     for name in items or answers:
@@ -77,22 +79,26 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
     """
     if meaning not in Signature.Meaning.values:
         raise VisitError(_("Say what your signature means."), "meaning")
+    take_turns([visit.participant_id])
     # Savers hold the entry, and writers of a record take a share lock on it: none slips between.
     entries = list(visit.entries.select_for_update().order_by("pk"))
     if any(entry.locked for entry in entries):
         raise VisitError(_("The visit is locked."))
-    if not entries or any(
-        entry.state not in FormEntry.FINISHED or entry.draft is not None for entry in entries
-    ):
+    if not entries or not all(entry.is_finished for entry in entries):
         raise VisitError(_("Only a visit with every form complete can be signed."))
-    records = records_of(entries)
+    contents = contents_of(entries)
     covers = {
         str(entry.pk): {
             "form": entry.form,
             "limb": entry.limb,
             "occurrence": entry.occurrence,
             "items": [
-                name for name, item in items_of(type(records[entry.pk])).items() if not item.derived
+                *(
+                    name
+                    for name, item in items_of(FORMS[entry.form].model).items()
+                    if not item.derived
+                ),
+                *(one.name for one in entry.file_items),
             ],
         }
         for entry in entries
@@ -106,16 +112,23 @@ def sign_visit(*, by: User, visit: Visit, meaning: str) -> Signature:
         meaning=meaning,
         covers=covers,
         codebook_version=codebook.version(),
-        fingerprint=signed_fingerprint(covers, records),
+        fingerprint=signed_fingerprint(covers, contents),
     )
     visit.entries.update(signature=signature)
     return signature
 
 
-def signed_fingerprint(covers: Mapping[str, Any], records: Mapping[int, Crf]) -> str:
-    """The fingerprint of what ``covers`` names (:class:`Signature`), as ``records`` hold it now.
+class Contents(NamedTuple):
+    """What forms hold: entry's key → its record, and → item → the hashes of its files."""
 
-    ``records``: entry's key → its record; one that is gone changes the fingerprint.
+    records: dict[int, Crf]
+    files: dict[int, dict[str, list[str]]]
+
+
+def signed_fingerprint(covers: Mapping[str, Any], contents: Contents) -> str:
+    """The fingerprint of what ``covers`` names (:class:`Signature`), as ``contents`` have it now.
+
+    A record or file that is gone changes it.
     """
     return fingerprint(
         {
@@ -123,23 +136,38 @@ def signed_fingerprint(covers: Mapping[str, Any], records: Mapping[int, Crf]) ->
                 place["form"],
                 place["limb"],
                 place["occurrence"],
-                stored(record, place["items"]) if (record := records.get(int(entry))) else None,
+                _signed_values(contents, int(entry), place["items"]),
             ]
             for entry, place in covers.items()
         }
     )
 
 
-def records_of(entries: Iterable[FormEntry]) -> dict[int, Crf]:
-    """Entry's key → its record; one query a form."""
+def _signed_values(contents: Contents, entry: int, items: list[str]) -> dict[str, Any] | None:
+    record = contents.records.get(entry)
+    if record is None:
+        return None
+    files = {one.name for one in record.file_items}.intersection(items)
+    held = contents.files.get(entry, {})
+    return stored(record, (name for name in items if name not in files)) | {
+        name: sorted(held.get(name, [])) for name in files
+    }
+
+
+def contents_of(entries: Iterable[FormEntry]) -> Contents:
+    """What the forms hold; one query a form, and one for all files."""
     by_form: dict[str, list[int]] = {}
     for entry in entries:
         by_form.setdefault(entry.form, []).append(entry.pk)
-    return {
+    records = {
         record.entry_id: record
         for form, keys in by_form.items()
         for record in FORMS[form].model.objects.filter(entry__in=keys)
     }
+    files: dict[int, dict[str, list[str]]] = {}
+    for one in Attachment.objects.filter(entry__in=records):
+        files.setdefault(one.entry_id, {}).setdefault(one.item, []).append(one.sha256)
+    return Contents(records, files)
 
 
 # -- locking -------------------------------------------------------------------------------------
@@ -148,10 +176,14 @@ def records_of(entries: Iterable[FormEntry]) -> dict[int, Crf]:
 @transaction.atomic
 def lock_visit(*, by: User, visit: Visit) -> None:
     """Lock every form of a signed visit: the database then refuses writes to its rows."""
-    entries = visit.entries.select_for_update()
-    keys = [entry.pk for entry in entries]
-    if not keys or visit.entries.filter(FormEntry.signed()).count() != len(keys):
+    take_turns([visit.participant_id])
+    entries = list(visit.entries.select_for_update().order_by("pk"))
+    if any(entry.locked for entry in entries):
+        raise VisitError(_("The visit is locked."))
+    if not entries or visit.entries.exclude(FormEntry.signed()).exists():
         raise VisitError(_("Only a visit whose every form is signed can be locked."))
+    if not all(entry.is_finished for entry in entries):
+        raise VisitError(_("Complete or discard the drafts before you lock the visit."))
     visit.entries.update(locked_at=timezone.now(), locked_by=by)
 
 
@@ -179,11 +211,13 @@ def recheck_attested(*, by: User, participants: Sequence[int]) -> None:
     for label, rows in by_label.items():
         _fall(by, label, rows)
     signed = FormEntry.objects.filter(FormEntry.signed(), participant__in=participants)
-    signatures = Signature.objects.filter(pk__in=signed.values("signature"))
-    for signature in signatures.filter(label=Visit._meta.label_lower):
-        keys = [int(entry) for entry in signature.covers]
-        records = records_of(FormEntry.objects.filter(pk__in=keys))
-        if signed_fingerprint(signature.covers, records) != signature.fingerprint:
+    signatures = list(
+        Signature.objects.filter(pk__in=signed.values("signature"), label=Visit._meta.label_lower)
+    )
+    keys = {int(entry) for signature in signatures for entry in signature.covers}
+    contents = contents_of(FormEntry.objects.filter(pk__in=keys))
+    for signature in signatures:
+        if signed_fingerprint(signature.covers, contents) != signature.fingerprint:
             Voiding.objects.bulk_create(
                 [Voiding(signature=signature, by=by)], ignore_conflicts=True
             )

@@ -86,11 +86,8 @@ def stored_forms(participants: Sequence[int]) -> Iterator[tuple[int, Located]]:
         for record in records.select_related(
             "entry__visit__participant", "entry__participant__site"
         ):
-            visit = record.entry.visit
-            asked = visit and next((a for a in visit.asked if a.form == kind.code), None)
-            items = kind.items(asked.sections if asked else ())
             values = {name: getattr(record, name) for name in kind.items()}
-            found = judge(items, values, record.absent)
+            found = judge(record.entry.asked_items, values, record.absent)
             for finding in [*found, *record.impossible_days(), *record.cross_checks()]:
                 confirmed = record.confirmed.get(finding.item) == str(values.get(finding.item))
                 yield (

@@ -64,6 +64,11 @@ def crf(label: str, *, code: str = "") -> Callable[[type[Crf]], Any]:
     return register
 
 
+def decides_places(code: str) -> bool:
+    """Whether saving the form ``code`` may begin or end a form somewhere."""
+    return any(code in kind.model.places_from for kind in FORMS.values())
+
+
 PICTURES = frozenset({"image/png", "image/jpeg"})
 DOCUMENTS = frozenset({"application/pdf"})
 
@@ -101,6 +106,8 @@ class Crf(SiteRecord):
     site_from = "entry"
     declaration: ClassVar[Declaration]
     file_items: ClassVar[tuple[FileItem, ...]] = ()
+    # Codes of the forms whose records ``places`` reads: saving one may begin or end this form.
+    places_from: ClassVar[tuple[str, ...]] = ()
 
     entry = kept(
         models.OneToOneField("visits.FormEntry", models.PROTECT, related_name="+"), "withhold"
@@ -155,7 +162,7 @@ class Crf(SiteRecord):
             items,
             {name: getattr(self, name) for name in items},
             today=participant.site.today,
-            birth_year=participant.enrolled_on.year - participant.age_at_enrolment - 1,
+            birth_year=participant.earliest_birth_year,
         )
 
     def cross_checks(self) -> Iterable[Finding]:

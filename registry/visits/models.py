@@ -15,7 +15,7 @@ from registry.access.models import SiteRecord, SiteRecords, User
 from registry.access.roles import Permission
 from registry.audit.models import Signature
 from registry.core.dates import show_date
-from registry.core.dictionary import declared, kept
+from registry.core.dictionary import Item, declared, kept
 from registry.participants.models import Participant
 
 from .attachment import Attachment as Attachment
@@ -81,10 +81,10 @@ class Visits(SiteRecords):
         )
 
     def waiting_for_signature(self, user: Any) -> Visits:
-        """Complete visits, not or not wholly signed, at the sites where ``user`` may sign."""
+        """Finished visits, not or not wholly signed, at the sites where ``user`` may sign."""
         entries = FormEntry.objects.filter(visit=OuterRef("pk"))
         return self.visible_to(user, Permission.SIGN).filter(
-            ~Exists(entries.exclude(state__in=FormEntry.FINISHED)),
+            ~Exists(entries.exclude(FormEntry.finished())),
             Exists(entries.exclude(FormEntry.signed()).filter(locked_at__isnull=True)),
             attended_on__isnull=False,
         )
@@ -246,11 +246,6 @@ class Visit(SiteRecord):
     def window(self) -> Window:
         return Window(self.target_on, self.opens_on, self.closes_on)
 
-    @property
-    def to_come(self) -> bool:
-        """Whether the visit was neither attended nor missed nor cancelled."""
-        return not (self.attended_on or self.missed_because or self.cancelled_on)
-
 
 class FormEntry(SiteRecord):
     """The state of one form of one visit (or participant), leg and occurrence.
@@ -316,6 +311,15 @@ class FormEntry(SiteRecord):
         ]
 
     @staticmethod
+    def finished() -> Q:
+        """Entries that are complete and that nobody goes on with: :attr:`is_finished`, in SQL."""
+        return Q(state__in=FormEntry.FINISHED, draft__isnull=True)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in self.FINISHED and self.draft is None
+
+    @staticmethod
     def signed(prefix: str = "") -> Q:
         """Entries whose last signature stands; ``prefix`` leads to them from another table."""
         return Q(
@@ -325,9 +329,26 @@ class FormEntry(SiteRecord):
             }
         )
 
+    @staticmethod
+    def begun() -> Q:
+        """Entries that hold something: a draft, a record or a file."""
+        files = Attachment.objects.filter(entry=OuterRef("pk"))
+        return ~Q(state=FormEntry.State.EMPTY) | Q(Exists(files))
+
     @property
     def locked(self) -> bool:
         return self.locked_at is not None
+
+    @property
+    def asked(self) -> Asked | None:
+        """What its visit asks of the form; None for a row of a log, or where it no longer does."""
+        asked = self.visit.asked if self.visit else ()
+        return next((one for one in asked if one.form == self.form), None)
+
+    @property
+    def asked_items(self) -> dict[str, Item]:
+        """The form's items in the sections that its visit asks."""
+        return FORMS[self.form].items(self.asked.sections if self.asked else ())
 
     @property
     def place(self) -> str:

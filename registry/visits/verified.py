@@ -9,7 +9,7 @@ from registry.audit.rules import fingerprint
 from registry.core.dictionary import items_of
 from registry.quality.models import Verification
 
-from .crf import FORMS, Crf
+from .crf import Crf
 from .models import FormEntry
 
 
@@ -23,12 +23,6 @@ def answered(record: Crf, names: Iterable[str]) -> list[str]:
         and not items[name].companion_of
         and (getattr(record, name) is not None or name in record.absent)
     ]
-
-
-def asked_items(entry: FormEntry) -> list[str]:
-    """The items asked in the sections of the form that the plan names for the entry's visit."""
-    asked = entry.visit and next((a for a in entry.visit.asked if a.form == entry.form), None)
-    return list(FORMS[entry.form].items(asked.sections if asked else ()))
 
 
 def item_fingerprint(record: Crf, name: str) -> str:
@@ -46,7 +40,7 @@ def finished_state(entry: FormEntry, record: Crf) -> str:
             label=record._meta.label_lower, key=record.pk, fallen_at__isnull=True
         ).values_list("item", flat=True)
     )
-    wanted = answered(record, asked_items(entry))
+    wanted = answered(record, entry.asked_items)
     all_verified = bool(held) and held.issuperset(wanted)
     return FormEntry.State.VERIFIED if all_verified else FormEntry.State.COMPLETE
 

@@ -30,8 +30,28 @@ BEGIN
 END $$
 """
 
-# A changed item (or its absence code, or a companion such as its unit) voids the signature that
-# covers it, ends its verification, and a verified form is complete again.
+# A changed item voids the signature that covers it.
+VOID = """
+CREATE OR REPLACE FUNCTION registry_void(changed_entry bigint, changed text[]) RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
+    INSERT INTO audit_voiding (signature_id, by_id, at, entry, items)
+        SELECT signature.id, NULLIF(current_setting('registry.user', true), '')::bigint,
+            clock_timestamp(), entry.id, to_jsonb(signed.items)
+        FROM visits_formentry entry
+        JOIN audit_signature signature ON signature.id = entry.signature_id
+        CROSS JOIN LATERAL (
+            SELECT array_agg(covered.item) AS items
+            FROM jsonb_array_elements_text(signature.covers -> entry.id::text -> 'items')
+                AS covered (item)
+            WHERE covered.item = ANY (changed)
+        ) AS signed
+        WHERE entry.id = changed_entry AND signed.items IS NOT NULL
+        ON CONFLICT DO NOTHING
+$$
+"""
+
+# An item changes by its absence code or a companion such as its unit too. Its verification ends,
+# and a verified form is then complete again; what the registry works out is never verified.
 FALL_AWAY = """
 CREATE OR REPLACE FUNCTION registry_fall_away() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
@@ -53,25 +73,31 @@ BEGIN
     IF changed IS NULL THEN
         RETURN NULL;
     END IF;
-    INSERT INTO audit_voiding (signature_id, by_id, at, entry, items)
-        SELECT signature.id, author, clock_timestamp(), entry.id, to_jsonb(signed.items)
-        FROM visits_formentry entry
-        JOIN audit_signature signature ON signature.id = entry.signature_id
-        CROSS JOIN LATERAL (
-            SELECT array_agg(covered.item) AS items
-            FROM jsonb_array_elements_text(signature.covers -> entry.id::text -> 'items')
-                AS covered (item)
-            WHERE covered.item = ANY (changed)
-        ) AS signed
-        WHERE entry.id = OLD.entry_id AND signed.items IS NOT NULL
-        ON CONFLICT DO NOTHING;
+    PERFORM registry_void(OLD.entry_id, changed);
     UPDATE quality_verification SET fallen_at = clock_timestamp(), fallen_by_id = author
         WHERE label = TG_ARGV[0] AND key = OLD.id AND fallen_at IS NULL
             AND (item = ANY (changed) OR item = ANY (
                 SELECT regexp_replace(name, '_(typed|unit|comparator|ref_low|ref_high)$', '')
                 FROM unnest(changed) AS name));
-    UPDATE visits_formentry SET state = 'complete'
-        WHERE id = OLD.entry_id AND state = 'verified';
+    IF FOUND THEN
+        UPDATE visits_formentry SET state = 'complete'
+            WHERE id = OLD.entry_id AND state = 'verified';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+# A file that comes, goes or is another changes the question that it answers.
+FILE_FALLS_AWAY = """
+CREATE OR REPLACE FUNCTION registry_file_falls_away() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM registry_void(OLD.entry_id, ARRAY[OLD.item::text]);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM registry_void(NEW.entry_id, ARRAY[NEW.item::text]);
+    END IF;
     RETURN NULL;
 END $$
 """
@@ -79,14 +105,21 @@ END $$
 
 def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(REFUSE_LOCKED)
+    yield sql.SQL(VOID)
     yield sql.SQL(FALL_AWAY)
+    yield sql.SQL(FILE_FALLS_AWAY)
     for model in site_records():
         if issubclass(model, Crf | Attachment):
             yield sql.SQL(
                 "CREATE OR REPLACE TRIGGER b_refuse_locked BEFORE INSERT OR UPDATE OR DELETE"
                 " ON {} FOR EACH ROW EXECUTE FUNCTION registry_refuse_locked()"
             ).format(sql.Identifier(model._meta.db_table))
+        if issubclass(model, Crf):
             yield sql.SQL(
                 "CREATE OR REPLACE TRIGGER c_fall_away AFTER UPDATE OR DELETE ON {}"
                 " FOR EACH ROW EXECUTE FUNCTION registry_fall_away({})"
             ).format(sql.Identifier(model._meta.db_table), sql.Literal(model._meta.label_lower))
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER c_fall_away AFTER INSERT OR UPDATE OR DELETE ON {}"
+        " FOR EACH ROW EXECUTE FUNCTION registry_file_falls_away()"
+    ).format(sql.Identifier(Attachment._meta.db_table))

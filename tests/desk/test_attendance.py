@@ -197,6 +197,15 @@ def test_a_missed_visit_is_expected_again_or_took_place_after_all(ana, cast, sub
 # -- forms ---------------------------------------------------------------------------------------
 
 
+def test_a_reason_too_long_to_be_kept_whole_is_refused_and_stays_in_the_box(ana, cast, subject):
+    visit = visit_of(cast, subject, "M03")
+    page = send(ana, "miss_visit", visit, because="x" * 201)
+    assert page.status_code == 422
+    assert "At most 200 characters." in page.content.decode()
+    assert "x" * 201 in page.content.decode()
+    assert visit_of(cast, subject, "M03").missed_because == ""
+
+
 def test_an_unscheduled_visit_asks_the_forms_chosen_and_more_later(ana, cast, subject):
     url = reverse("add_visit", args=[subject.study_number])
     page = ana.get(reverse("participant", args=[subject.study_number])).content.decode()

@@ -231,6 +231,16 @@ def test_a_question_that_says_nothing_or_too_much_is_kept_and_refused(client, ca
         assert not DataQuery.objects.filter(item="pain").exists()
 
 
+def test_closing_words_too_long_to_be_kept_whole_are_refused_and_stay(client, cast, query):
+    client.force_login(cast.ines)
+    response = client.post(reverse("act_on_query", args=[query.pk, "close"]), {"text": "x" * 2001})
+    assert response.status_code == 422
+    assert "At most 2000 characters." in response.content.decode()
+    assert "x" * 2001 in response.content.decode()
+    with user_scope(cast.ines):
+        assert DataQuery.objects.get(pk=query.pk).state == "new"
+
+
 @pytest.mark.parametrize(
     ("who", "label", "item", "status"),
     [

@@ -11,11 +11,14 @@ from django.urls import reverse
 
 from registry.access.models import User
 from registry.access.scope import scope, user_scope
+from registry.quality import checks
 from registry.quality.actions import QueryError, act_on
 from registry.quality.models import DataQuery, Firing, QueryMessage, RecheckRun
 from registry.quality.rules import Act
 from registry.visits import recheck, tasks
 from registry.visits.actions import save_form
+from registry.visits.attesting import recheck_attested
+from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry
 
 from .. import build, people
@@ -215,6 +218,51 @@ def test_a_night_that_was_killed_goes_on_where_it_was(cast, nightly, monkeypatch
     )
     assert recheck.check_site(by=nightly, site=cast.tokyo, day=DAY)
     assert len(seen) == len(set(seen)) == 3
+
+
+@pytest.fixture
+def broken(cast, visit, monkeypatch):
+    """A check that raises for one participant, in the middle of what it writes."""
+
+    def raises(participant_no):
+        if participant_no == visit.participant_id:
+            Firing.objects.all().update(about="half done")
+            raise ValueError("a record nobody foresaw")
+
+    monkeypatch.setattr(checks, "_upkeeps", [raises])
+    return visit.participant_id
+
+
+def test_one_participant_whose_check_raises_stops_no_other(cast, visit, broken, nightly, caplog):
+    other = build.attended(cast.ana, build.participant(cast.ana))
+    with user_scope(cast.ana):
+        entry = other.entries.get(form="laboratory")
+        odd = {"done_on": other.attended_on, "calcium_total": Decimal("3.5")}
+        FORMS["laboratory"].model(entry=entry, sampled_on=other.attended_on, **odd).save()
+    assert recheck.check_site(by=nightly, site=cast.tokyo, day=DAY)
+    assert the_query(cast).participant_no == other.participant_id
+    with user_scope(cast.eli):
+        run = RecheckRun.objects.get()
+        assert (run.checked, bool(run.finished_at)) == (2, True)
+        assert not Firing.objects.filter(about="half done").exists()
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ValueError]
+    assert f"1 could not be checked: {broken}" in caplog.records[-1].message
+
+
+def test_the_command_names_whom_it_could_not_check(cast, visit, broken, capsys):
+    build.participant(cast.ana)
+    with pytest.raises(CommandError, match=f"TKY: 1 could not be checked: {broken}"):
+        call_command("recheck", site="tky")
+    assert "TKY: 2 participants checked" in capsys.readouterr().out
+
+
+def test_all_signatures_of_a_chunk_are_read_at_once(cast, nightly, django_assert_max_num_queries):
+    keys = [build.signed(cast.hiro, build.participant(cast.hiro)).participant_id]
+    with user_scope(cast.hiro), django_assert_max_num_queries(60) as alone:
+        recheck_attested(by=nightly, participants=keys)
+    keys.append(build.signed(cast.hiro, build.participant(cast.hiro)).participant_id)
+    with user_scope(cast.hiro), django_assert_max_num_queries(len(alone)):
+        recheck_attested(by=nightly, participants=keys)
 
 
 def test_two_workers_never_check_the_same_site(committed, monkeypatch):

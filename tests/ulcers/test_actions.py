@@ -12,13 +12,14 @@ from django.db import connection
 
 from registry.access.scope import user_scope
 from registry.audit.models import Change
+from registry.core.errors import RefusedError
 from registry.participants.actions import ParticipantError, withdraw_consent
 from registry.quality.models import DataQuery
 from registry.ulcers.actions import add_ulcer, correct_ulcer
 from registry.ulcers.assessment import UlcerError
 from registry.ulcers.models import Ulcer
 from registry.ulcers.rules import State
-from registry.visits.actions import save_draft
+from registry.visits.actions import add_unscheduled_visit, correct_attendance, save_draft
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
@@ -120,6 +121,54 @@ def test_no_ulcer_without_a_date_consent_or_form(cast: SimpleNamespace, baseline
         ulcer(cast.ana, baseline)
 
 
+def test_an_ulcer_moves_with_the_corrected_day_of_the_visit_it_was_first_seen_at(
+    cast: SimpleNamespace, baseline: Visit
+) -> None:
+    """Else its column would vanish from the very visit at which it was seen."""
+    assert baseline.attended_on
+    visit = build.attended(cast.ana, baseline.participant, "M03")
+    assert visit.attended_on
+    one = ulcer(cast.ana, visit)
+    for days in (-5, 3):
+        on = visit.attended_on + timedelta(days=days)
+        with user_scope(cast.ana):
+            correct_attendance(by=cast.ana, visit=visit, on=on, reason="misread")
+            one.refresh_from_db()
+            assert one.recorded_on == on
+            change = Change.objects.filter(label="ulcers.ulcer", key=one.pk).latest("id")
+            assert change.reason == "misread"
+        assert columns(cast.ana, visit) == [("R1", "empty")]
+    assert columns(cast.ana, baseline) == []
+
+
+def test_an_ulcer_stays_with_the_earliest_visit_that_saw_it(
+    cast: SimpleNamespace, baseline: Visit
+) -> None:
+    assert baseline.attended_on
+    one = ulcer(cast.ana, baseline)
+    with user_scope(cast.ana):
+        same_day = add_unscheduled_visit(
+            by=cast.ana,
+            participant=baseline.participant,
+            on=baseline.attended_on,
+            forms=["ulcers"],
+        )
+        for visit in (same_day, baseline):
+            later = visit.attended_on + timedelta(days=20)
+            correct_attendance(by=cast.ana, visit=visit, on=later, reason="misread")
+            one.refresh_from_db()
+            assert one.recorded_on == min(same_day.attended_on, baseline.attended_on)
+        assessed(cast.ana, same_day, one)
+        correct_attendance(
+            by=cast.ana,
+            visit=baseline,
+            on=baseline.attended_on + timedelta(days=30),
+            reason="misread",
+        )
+        one.refresh_from_db()
+        assert one.recorded_on == same_day.attended_on
+
+
 def test_a_locked_visit_takes_no_new_ulcer(cast: SimpleNamespace, baseline: Visit) -> None:
     with user_scope(cast.ana):
         FormEntry.objects.filter(visit=baseline).update(state="complete")
@@ -208,8 +257,9 @@ def test_an_assessment_lies_neither_in_the_future_nor_before_the_onset(
     visit = build.attended(cast.ana, build.participant(cast.ana, enrolled_on=today))
     one = ulcer(cast.ana, visit, onset_on=today.isoformat())
     for days, words in ((1, "future"), (-1, "before the onset")):
-        with pytest.raises(UlcerError, match=words):
+        with pytest.raises(RefusedError, match=words) as refused:
             assessed(cast.ana, visit, one, assessed_on=today + timedelta(days=days))
+        assert refused.value.item == "assessed_on"
 
 
 @pytest.mark.parametrize("into", ["R1", "L1", "R9", ""])

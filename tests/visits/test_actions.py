@@ -11,6 +11,7 @@ from registry.crfs.models import Vcss
 from registry.participants.actions import ParticipantError, withdraw_consent
 from registry.quality.models import DataQuery
 from registry.visits import actions, attesting
+from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
@@ -182,3 +183,46 @@ def test_unscheduled_visits_are_numbered(cast, subject):
                 by=cast.ana, participant=subject, on=cast.tokyo.today
             )
             assert (visit.code, visit.label) == (f"UNS-{number}", f"Unscheduled {number}")
+
+
+# -- what follows from a write -------------------------------------------------------------------
+
+
+def test_a_row_removed_takes_back_the_forms_it_asked_for(cast, subject):
+    visit = build.attended(cast.ana, subject)
+    row = build.row(
+        cast.ana, subject, "event", kind="dvt", limb="right", occurred_on=visit.attended_on
+    )
+    with user_scope(cast.ana):
+        assert visit.entries.filter(form="villalta", limb="right").exists()
+        actions.remove_row(by=cast.ana, entry=row.entry, reason="another participant")
+        assert not visit.entries.filter(form="villalta").exists()
+
+
+def test_an_attendance_is_checked_at_once(cast, subject):
+    build.row(cast.ana, subject, "event", kind="death", occurred_on=subject.enrolled_on)
+    with user_scope(cast.ana):
+        assert not DataQuery.objects.exists()
+    build.attended(cast.ana, subject, "M03")
+    with user_scope(cast.ana):
+        assert DataQuery.objects.get().label == "visits.event"
+
+
+def test_saving_a_form_that_begins_no_other_costs_the_same_however_many_visits_follow(
+    cast, subject, django_assert_max_num_queries
+):
+    baseline = build.attended(cast.ana, subject)
+    build.form(cast.ana, baseline, "vcss", "right")  # fills what is cached
+    with django_assert_max_num_queries(100) as alone:
+        build.form(cast.ana, baseline, "vcss", "right", pain=1)
+    for code in ("M03", "M06", "M12"):
+        build.attended(cast.ana, subject, code)
+    with django_assert_max_num_queries(len(alone)):
+        build.form(cast.ana, baseline, "vcss", "right", pain=2)
+
+
+def test_a_form_with_places_of_its_own_says_which_records_it_reads():
+    for kind in FORMS.values():
+        own = "places" in vars(kind.model)
+        assert bool(kind.model.places_from) is own, kind.code
+        assert set(kind.model.places_from) <= set(FORMS)

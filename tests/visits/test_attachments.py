@@ -1,5 +1,6 @@
 """Photos under a form: cleaned, seen by permission, logged, removed with a reason, locked."""
 
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -12,9 +13,16 @@ from django.urls import reverse
 from PIL import Image
 
 from registry.access.scope import user_scope
-from registry.audit.models import Change, Look
-from registry.visits.actions import add_unscheduled_visit
+from registry.audit.models import Change, Look, Signature, Voiding
+from registry.ulcers.models import Ulcer
+from registry.visits.actions import (
+    VisitError,
+    add_unscheduled_visit,
+    record_as_unscheduled,
+    refresh_forms,
+)
 from registry.visits.attaching import AttachmentError, add_attachment
+from registry.visits.attesting import contents_of, sign_visit, signed_fingerprint, verify
 from registry.visits.models import Attachment, FormEntry
 
 from .. import build
@@ -190,6 +198,25 @@ def test_a_question_without_files_has_no_page(cast, visit, entry):
     assert client.get(page_of(ceap)).status_code == 404
 
 
+def test_a_form_that_holds_a_file_is_not_empty(cast):
+    """Its column stays when the visit moves before the ulcer, and the visit stays what it is."""
+    subject = build.participant(cast.ana)
+    visit = build.attended(cast.ana, subject, "M03", on=cast.tokyo.today)
+    label = ulcers.ulcer(cast.ana, visit).label
+    address = reverse("visit", args=[visit.pk])
+    assert "Record as unscheduled" in as_user(cast.ana).get(address).content.decode()
+    with user_scope(cast.ana):
+        entry = visit.entries.get(form="ulcers", occurrence=label)
+    send(cast.ana, entry, picture())
+    assert "Record as unscheduled" not in as_user(cast.ana).get(address).content.decode()
+    with user_scope(cast.ana):
+        Ulcer.objects.update(recorded_on=visit.attended_on + timedelta(days=9))
+        refresh_forms([visit])
+        assert FormEntry.objects.filter(pk=entry.pk).exists()
+        with pytest.raises(VisitError, match="was begun"):
+            record_as_unscheduled(by=cast.ana, visit=visit)
+
+
 @pytest.fixture
 def biopsy(cast):
     participant = build.participant(cast.ana)
@@ -220,3 +247,55 @@ def test_half_a_report_is_refused(cast, biopsy):
     assert response.status_code == 422
     assert "not whole" in response.content.decode()
     assert kept(cast) == ([], 0)
+
+
+@pytest.fixture
+def signed(cast, biopsy):
+    """A visit of two biopsies, signed; the left one has a picture for its report."""
+    send(cast.ana, biopsy, picture(), item="report")
+    for limb in ("right", "left"):
+        on = biopsy.visit.attended_on
+        build.form(cast.ana, biopsy.visit, "biopsy", limb, taken_on=on, location=["foot"])
+    with user_scope(cast.hiro):
+        sign_visit(by=cast.hiro, visit=biopsy.visit, meaning="reviewed")
+    return biopsy
+
+
+def add_one(cast, entry):
+    with user_scope(cast.ana):
+        right = entry.visit.entries.get(form="biopsy", limb="right")
+    assert send(cast.ana, right, picture("blue"), item="report").status_code == 302
+
+
+def remove_one(cast, entry):
+    (report,), _files = kept(cast)
+    remove = reverse("attachment_removed", args=[report.pk])
+    assert as_user(cast.ana).post(remove, {"reason": "another patient"}).status_code == 302
+
+
+@pytest.mark.parametrize(("write", "leg"), [(add_one, "Right"), (remove_one, "Left")])
+def test_a_file_added_or_removed_voids_the_signature_visibly(cast, signed, write, leg):
+    write(cast, signed)
+    with user_scope(cast.hiro):
+        voiding = Voiding.objects.get()
+        assert (voiding.by, voiding.items) == (cast.ana, ["report"])
+    page = as_user(cast.hiro).get(reverse("visit", args=[signed.visit_id])).content.decode()
+    assert f"Biopsy {leg}: Report changed by Ana Sato." in page
+
+
+def test_a_file_that_slipped_past_the_trigger_voids_by_night(cast, signed):
+    with user_scope(cast.hiro):
+        signature = Signature.objects.get()
+        contents = contents_of(signed.visit.entries.all())
+        assert signed_fingerprint(signature.covers, contents) == signature.fingerprint
+        contents.files.clear()
+        assert signed_fingerprint(signature.covers, contents) != signature.fingerprint
+
+
+def test_a_file_added_or_removed_ends_no_verification(cast, signed):
+    """What was verified are the answers."""
+    with user_scope(cast.eli):
+        verify(by=cast.eli, entry=signed)
+    remove_one(cast, signed)
+    with user_scope(cast.eli):
+        assert FormEntry.objects.get(pk=signed.pk).state == "verified"

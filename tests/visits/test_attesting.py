@@ -122,6 +122,20 @@ def test_a_change_ends_the_verification_of_that_item_and_says_so(cast, client, v
         assert history.count() == 3  # verified, fallen, verified anew
 
 
+def test_what_the_registry_works_out_anew_leaves_a_verified_form_verified(cast, visit):
+    """The grade is derived from other records too; nobody verifies it."""
+    with user_scope(cast.ana):
+        entry = FormEntry.objects.create(
+            participant=visit.participant, visit=visit, form="villalta", limb="right"
+        )
+    villalta = build.form(cast.ana, visit, "villalta", "right")
+    verify(cast.eli, villalta)
+    with user_scope(cast.ana):
+        raw("UPDATE crfs_villalta SET grade = 'severe' WHERE id = %s", villalta.pk)
+        entry.refresh_from_db()
+    assert entry.state == "verified"
+
+
 def test_saving_the_same_answers_again_leaves_a_verified_form_verified(cast, vcss):
     verify(cast.eli, vcss)
     change(cast.ana, vcss)
@@ -405,6 +419,8 @@ def test_visits_wait_for_those_who_may_sign_them(cast, visit):
     with user_scope(cast.ana):
         raw("UPDATE crfs_vcss SET pain = 2")
     assert waiting(cast.hiro) == [visit]
+    draft(cast.ana, visit)
+    assert waiting(cast.hiro) == []
 
 
 # -- locking -------------------------------------------------------------------------------------
@@ -442,6 +458,31 @@ def test_a_locked_visit_is_read_only_and_says_so(cast, client, signed, vcss):
             attesting.sign_visit(by=cast.hiro, visit=signed, meaning="reviewed")
         with pytest.raises(DatabaseError, match="locked"), transaction.atomic():
             raw("UPDATE crfs_vcss SET pain = 3 WHERE id = %s", vcss.pk)
+
+
+def draft(by, visit):
+    with user_scope(by):
+        entry = visit.entries.get(form="vcss", limb="right")
+        save_draft(by=by, entry=entry, raw={"vcss-right-pain": ["1"]}, revision=entry.revision)
+
+
+def test_a_visit_with_a_draft_is_not_locked(cast, client, signed):
+    """The draft could neither be completed nor discarded then."""
+    draft(cast.ana, signed)
+    client.force_login(cast.hiro)
+    page = client.get(reverse("visit", args=[signed.pk])).content.decode()
+    assert reverse("lock_visit", args=[signed.pk]) not in page
+    with user_scope(cast.hiro), pytest.raises(VisitError, match="draft"):
+        attesting.lock_visit(by=cast.hiro, visit=signed)
+
+
+def test_a_second_lock_leaves_the_first_as_it_is(cast, signed):
+    with user_scope(cast.hiro):
+        attesting.lock_visit(by=cast.hiro, visit=signed)
+    with user_scope(cast.ines):
+        with pytest.raises(VisitError, match="The visit is locked"):
+            attesting.lock_visit(by=cast.ines, visit=signed)
+        assert {entry.locked_by for entry in signed.entries.all()} == {cast.hiro}
 
 
 def test_unlocking_needs_a_reason_and_keeps_it(cast, client, signed):

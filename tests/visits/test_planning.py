@@ -1,5 +1,6 @@
 """Visits that events plan, move and cancel; controls that follow the full plan; amendments."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -379,6 +380,31 @@ def test_nobody_goes_back_to_an_earlier_version(cast, subject, amendment):
             actions.adopt_plan(by=cast.ana, participants=[subject.pk], plan=schedule.PLAN_1_0) == 0
         )
     assert set(versions(cast, subject).values()) == {"1.1"}
+
+
+def test_a_cancelled_visit_comes_back_as_the_version_followed_by_then_plans_it(
+    cast, control, monkeypatch
+):
+    wider = [
+        replace(one, after=60, forms=(*one.forms, Asked("laboratory")))
+        if one.code == "M18"
+        else one
+        for one in schedule.PLAN_1_0.visits
+    ]
+    plan = Plan("1.1", tuple(wider))
+    monkeypatch.setitem(schedule.PLANS, plan.version, plan)
+    baseline = build.attended(cast.ana, control)
+    for clinical in ("C4a", "C1"):
+        build.form(cast.ana, baseline, "ceap", "right", clinical=clinical)
+    with user_scope(cast.ana):
+        assert Visit.objects.get(participant=control, code="M18").cancelled_on
+        actions.adopt_plan(by=cast.ana, participants=[control.pk], plan=plan)
+    build.form(cast.ana, baseline, "ceap", "right", clinical="C5")
+    with user_scope(cast.ana):
+        m18 = Visit.objects.get(participant=control, code="M18")
+        assert (m18.plan_version, m18.cancelled_on) == ("1.1", None)
+        assert m18.closes_on == m18.target_on + days(60)
+        assert m18.entries.filter(form="laboratory").exists()
 
 
 def test_the_command_moves_the_sites_named_in_chunks(cast, subject, amendment, capsys):

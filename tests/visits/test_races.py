@@ -1,12 +1,15 @@
-"""Two people save at the same time: one check is planned."""
+"""Two people save at the same time: one check is planned, and neither waits for ever."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.db import connection
 
 from registry.access.scope import user_scope
+from registry.visits import planning
+from registry.visits.actions import VisitError, attend_visit, attendance
 from registry.visits.models import Visit
 
 from .. import build
@@ -54,3 +57,54 @@ def test_saves_at_the_same_moment_plan_one_check(scene):
         checks = Visit.objects.filter(participant=baseline.participant).of_kind("UC")
         assert [visit.code for visit in checks.not_started()] == ["UC-2"]
         assert checks.count() == 2
+
+
+def test_who_attends_the_visit_that_another_cancels_waits_or_is_told(committed, monkeypatch):
+    """Ana records that the check took place while Hiro completes the form that ends its need."""
+    cast = make_cast()
+    subject = build.participant(cast.ana)
+    baseline = build.attended(cast.ana, subject)
+    wound = ulcer_build.ulcer(cast.ana, baseline)
+    meeting = threading.Barrier(2)
+
+    def meet(then):
+        """Each has taken its first lock before either goes on, unless one waits already."""
+
+        def met(*arguments):
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(1)
+            return then(*arguments)
+
+        return met
+
+    monkeypatch.setattr(
+        attendance, "_refuse_impossible_day", meet(attendance._refuse_impossible_day)
+    )
+    monkeypatch.setattr(planning, "wanted", meet(planning.wanted))
+
+    def attend():
+        try:
+            with user_scope(cast.ana):
+                check = Visit.objects.select_related("participant__site").get(
+                    participant=subject, code="UC-1"
+                )
+                attend_visit(by=cast.ana, visit=check, on=check.target_on)
+        except VisitError as refused:
+            return str(refused)
+        finally:
+            connection.close()
+
+    def complete():
+        try:
+            ulcer_build.assessed(cast.hiro, baseline, wound, "closed")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        attended, completed = pool.submit(attend), pool.submit(complete)
+        completed.result()
+        refused = attended.result()
+    with user_scope(cast.ana):
+        check = Visit.objects.get(participant=subject, code="UC-1")
+    assert bool(check.attended_on) is (refused is None)
+    assert bool(check.cancelled_on) is (refused is not None)

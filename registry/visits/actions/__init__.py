@@ -22,3 +22,4 @@ from .plan import enrol_and_plan as enrol_and_plan
 from .plan import refresh_forms as refresh_forms
 from .plan import refresh_onward as refresh_onward
 from .plan import replan as replan
+from .plan import settle as settle

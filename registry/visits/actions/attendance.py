@@ -15,11 +15,11 @@ from registry.access.scope import with_reason
 from registry.core.dates import show_date
 from registry.participants import actions as participants
 from registry.participants.models import Participant
-from registry.quality.actions import recheck
 
+from .. import planning
 from ..models import FormEntry, Visit
 from .errors import VisitError
-from .plan import add_numbered, plan_of, refresh_forms, refresh_onward, replan
+from .plan import add_numbered, plan_of, refresh_forms, settle
 
 
 @transaction.atomic
@@ -29,7 +29,7 @@ def add_unscheduled_visit(
     """A visit on any day, also between windows, attended on that day, with the forms chosen."""
     participants.require_entry(participant)
     _refuse_impossible_day(participant, on)
-    Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    participants.take_turns([participant.pk])
     visit = add_numbered(
         participant,
         "UNS",
@@ -57,8 +57,7 @@ def add_forms(*, by: User, visit: Visit, forms: Collection[str]) -> None:
         raise VisitError(_("Choose forms that are not asked at this visit yet."), "forms")
     visit.added_forms = [*claimed.added_forms, *(code for code in addable if code in forms)]
     visit.save(update_fields=["added_forms"])
-    refresh_forms([visit])
-    replan(by=by, participant=visit.participant)
+    settle(by=by, participant=visit.participant, since=claimed.attended_on)
 
 
 @transaction.atomic
@@ -107,8 +106,7 @@ def attend_visit(*, by: User, visit: Visit, on: date) -> None:
     _refuse_impossible_day(visit.participant, on)
     visit.attended_on, visit.missed_because, visit.missed_on = on, "", None
     visit.save(update_fields=["attended_on", "missed_because", "missed_on"])
-    refresh_forms([visit])
-    replan(by=by, participant=visit.participant)
+    settle(by=by, participant=visit.participant, since=on)
 
 
 @transaction.atomic
@@ -127,9 +125,8 @@ def correct_attendance(*, by: User, visit: Visit, on: date, reason: str) -> None
         visit.target_on = visit.opens_on = visit.closes_on = on
     with with_reason(reason.strip()):
         visit.save(update_fields=["attended_on", "target_on", "opens_on", "closes_on"])
-    refresh_onward(visit.participant_id, min(on, before))
-    replan(by=by, participant=visit.participant)
-    recheck(by=by, site_id=visit.site_id, participant_no=visit.participant_id)
+        planning.visit_moved(visit, before)
+    settle(by=by, participant=visit.participant, since=min(on, before))
 
 
 @transaction.atomic
@@ -142,7 +139,7 @@ def record_as_unscheduled(*, by: User, visit: Visit) -> Visit:
     on = _claim_visit(visit).attended_on
     if on is None:
         raise VisitError(_("The visit has not taken place yet."))
-    if visit.entries.exclude(state=FormEntry.State.EMPTY).exists():
+    if visit.entries.filter(FormEntry.begun()).exists():
         raise VisitError(_("A form of this visit was begun: it stays the visit it is."))
     asked = {one.form for one in visit.asked}
     visit.attended_on = None
@@ -163,11 +160,13 @@ def miss_visit(*, by: User, visit: Visit, because: str) -> None:
         raise VisitError(_("The visit was attended: it cannot be missed."))
     if claimed.cancelled_on:
         raise VisitError(_("The visit was cancelled: nobody expects it."))
-    if not because.strip():
-        raise VisitError(_("Say why the visit was missed."))
-    visit.missed_because, visit.missed_on = because.strip()[:200], visit.participant.site.today
+    if not (because := because.strip()):
+        raise VisitError(_("Say why the visit was missed."), "because")
+    if len(because) > 200:
+        raise VisitError(_("At most %(count)s characters.") % {"count": 200}, "because")
+    visit.missed_because, visit.missed_on = because, visit.participant.site.today
     visit.save(update_fields=["missed_because", "missed_on"])
-    replan(by=by, participant=visit.participant)
+    settle(by=by, participant=visit.participant, since=None)
 
 
 @transaction.atomic
@@ -181,11 +180,12 @@ def take_back_missed(*, by: User, visit: Visit, reason: str) -> None:
     visit.missed_because, visit.missed_on = "", None
     with with_reason(reason.strip()):
         visit.save(update_fields=["missed_because", "missed_on"])
-    replan(by=by, participant=visit.participant)
+    settle(by=by, participant=visit.participant, since=None)
 
 
 def _claim_visit(visit: Visit) -> Visit:
-    """The visit as it is now, its row locked against others who change it."""
+    """The visit as it is now, its row locked against others who change it, in its turn."""
+    participants.take_turns([visit.participant_id])
     return (
         Visit.objects.select_related("participant__site")
         .select_for_update(of=("self",), no_key=True)

@@ -15,13 +15,12 @@ from registry.access.scope import with_reason
 from registry.core.findings import Level
 from registry.participants import actions as participants
 from registry.participants.models import Participant
-from registry.quality.actions import recheck
 
-from ..crf import FORMS, Crf
+from ..crf import FORMS, Crf, decides_places
 from ..models import FormEntry
 from ..verified import finished_state
 from .errors import StaleError, VisitError
-from .plan import refresh_onward, replan
+from .plan import settle
 
 
 @transaction.atomic
@@ -50,7 +49,7 @@ def discard_draft(*, by: User, entry: FormEntry, revision: int) -> None:
 def add_row(*, by: User, participant: Participant, form: str) -> FormEntry:
     """An empty row of a participant's log, numbered after the highest there is."""
     participants.require_entry(participant)
-    Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
+    participants.take_turns([participant.pk])
     rows = log_rows(participant, form)
     number = max((int(row.occurrence) for row in rows), default=0) + 1
     return FormEntry.objects.create(participant=participant, form=form, occurrence=str(number))
@@ -62,6 +61,7 @@ def remove_row(*, by: User, entry: FormEntry, reason: str = "") -> None:
 
     A row that was never completed needs no reason. Raises :class:`VisitError`.
     """
+    participants.take_turns([entry.participant_id])
     entry = _claim(entry, entry.revision)
     record = entry.record()
     if record is not None:
@@ -70,8 +70,7 @@ def remove_row(*, by: User, entry: FormEntry, reason: str = "") -> None:
         with with_reason(reason.strip()):
             record.delete()
     entry.delete()
-    replan(by=by, participant=entry.participant)
-    recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
+    settle(by=by, participant=entry.participant, since=_reach(entry))
 
 
 @transaction.atomic
@@ -91,6 +90,7 @@ def save_form(
     already judged. Raises :class:`StaleError` when ``revision`` is not the entry's, and
     :class:`VisitError` when the form may not be written.
     """
+    participants.take_turns([entry.participant_id])
     entry = _claim(entry, revision)
     model = FORMS[entry.form].model
     record = entry.record() or model(entry=entry)
@@ -107,12 +107,18 @@ def save_form(
     entry.draft = entry.draft_by = entry.draft_at = None
     entry.revision += 1
     entry.save(update_fields=["state", "draft", "draft_by", "draft_at", "revision"])
-    # A row of a log may begin a form at any visit (a thrombosis asks for Villalta's score).
-    since = entry.visit.attended_on if entry.visit else None
-    refresh_onward(entry.participant_id, since or date.min)
-    replan(by=by, participant=entry.participant)
-    recheck(by=by, site_id=entry.site_id, participant_no=entry.participant_id)
+    settle(by=by, participant=entry.participant, since=_reach(entry))
     return record
+
+
+def _reach(entry: FormEntry) -> date | None:
+    """The first day whose visits may gain or lose a form by what ``entry`` records.
+
+    A row of a log may begin a form at any visit (a thrombosis asks for Villalta's score).
+    """
+    if not decides_places(entry.form):
+        return None
+    return entry.visit.attended_on if entry.visit else date.min
 
 
 def log_rows(participant: Participant, form: str) -> list[FormEntry]:
@@ -134,5 +140,5 @@ def _claim(entry: FormEntry, revision: int) -> FormEntry:
     if entry.visit and not entry.visit.attended_on:
         raise VisitError(_("Enter the visit's date first."))
     if entry.revision != revision:
-        raise StaleError(entry)
+        raise StaleError
     return entry

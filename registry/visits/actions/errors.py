@@ -6,8 +6,6 @@ from django.utils.translation import gettext as _
 
 from registry.core.errors import RefusedError
 
-from ..models import FormEntry
-
 
 class VisitError(RefusedError):
     """A visit or form cannot be written; the message says why and what to do."""
@@ -16,8 +14,7 @@ class VisitError(RefusedError):
 class StaleError(VisitError):
     """Somebody saved the form since it was opened."""
 
-    def __init__(self, entry: FormEntry) -> None:
-        self.entry = entry
+    def __init__(self) -> None:
         super().__init__(
             _("Somebody else saved this form since you opened it. Compare, then save again.")
         )

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from registry.access.models import User
-from registry.participants import actions as participants
+from registry.participants.actions import enrol, take_turns
 from registry.participants.models import Participant, Screening
 from registry.participants.vault import Person
+from registry.quality.actions import recheck
 
 from .. import planning
 from ..crf import FORMS
@@ -31,7 +32,7 @@ def enrol_and_plan(
     another_person: bool = False,
 ) -> Participant:
     """Enrol the person screened and plan the visits of the current protocol version."""
-    participant = participants.enrol(
+    participant = enrol(
         by=by, screening=screening, person=person, values=values, another_person=another_person
     )
     _plan_by_calendar(by, participant, CURRENT)
@@ -44,7 +45,7 @@ def _plan_by_calendar(
     """Plan the visits of the calendar that the participant lacks; returns how many.
 
     With ``closing_from`` only those whose window closes on that day or later. One that was
-    cancelled comes back.
+    cancelled comes back as ``plan`` has it now.
     """
     lacking = {
         planned.code: Visit(
@@ -58,16 +59,32 @@ def _plan_by_calendar(
         )
         if closing_from is None or days.closes_on >= closing_from
     }
-    cancelled = []
+    back = []
     for visit in Visit.objects.filter(participant=participant, code__in=lacking):
+        planned_now = lacking.pop(visit.code)
         if visit.cancelled_on:
-            cancelled.append(visit.pk)
-        del lacking[visit.code]
-    Visit.objects.filter(pk__in=cancelled).update(cancelled_on=None)
-    added = [visit.pk for visit in Visit.objects.bulk_create(lacking.values())]
-    changed = Visit.objects.filter(pk__in=added + cancelled).select_related("participant")
+            planned_now.pk = visit.pk
+            back.append(planned_now)
+    Visit.objects.bulk_update(
+        back, ["plan_version", "target_on", "opens_on", "closes_on", "cancelled_on"]
+    )
+    added = Visit.objects.bulk_create(lacking.values())
+    keys = [visit.pk for visit in (*added, *back)]
+    changed = Visit.objects.filter(pk__in=keys).select_related("participant")
     refresh_forms(changed)
     return len(changed)
+
+
+def settle(*, by: User, participant: Participant, since: date | None) -> None:
+    """Bring up to date what follows from a write about a participant: every write ends here.
+
+    ``since``: the first day whose visits may gain or lose a form by it, None for none. Forms come
+    first, since the plan counts those that are not finished; the checks see both.
+    """
+    if since is not None:
+        refresh_onward(participant.pk, since)
+    replan(by=by, participant=participant)
+    recheck(by=by, site_id=participant.site_id, participant_no=participant.pk)
 
 
 @transaction.atomic
@@ -79,8 +96,7 @@ def replan(*, by: User, participant: Participant) -> None:
     participation has ended, or no visit of the calendar is to come, follow-up is over, and
     events ask for nothing.
     """
-    # Whoever saves for this participant meanwhile waits here, and then sees what was planned.
-    participant = Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+    (participant,) = take_turns([participant.pk])
     if participant.arm == "control":
         _follow_full_plan(by, participant)
     followed = Visit.objects.filter(participant=participant).by_calendar().outstanding().exists()
@@ -157,7 +173,7 @@ def adopt_plan(*, by: User, participants: Collection[int], plan: Plan) -> int:
     found = Participant.objects.filter(pk__in=participants).with_consent()
     found = found.filter(collection_stopped=False).exclude(participation_ended("pk"))
     for participant in found.select_related("site").order_by("pk"):
-        Participant.objects.select_for_update(no_key=True).get(pk=participant.pk)
+        take_turns([participant.pk])
         calendar = {
             planned.code: days
             for planned, days in planned_visits(
@@ -206,13 +222,9 @@ def refresh_forms(visits: Iterable[Visit]) -> None:
         ),
         ignore_conflicts=True,  # another save may write the same entry at this moment
     )
-    superfluous = [
-        entry.pk
-        for place, entry in existing.items()
-        if place not in wanted and entry.state == FormEntry.State.EMPTY
-    ]
+    superfluous = [entry.pk for place, entry in existing.items() if place not in wanted]
     if superfluous:
-        FormEntry.objects.filter(pk__in=superfluous).delete()
+        FormEntry.objects.filter(pk__in=superfluous).exclude(FormEntry.begun()).delete()
 
 
 def refresh_onward(participant_id: int, since: date) -> None:

@@ -33,8 +33,9 @@ class Command(BaseCommand):
         if options["participant"]:
             self._one(by, sites, options["participant"])
             return
-        for site in sites:
-            self._site(by, site)
+        failed = [recheck.report(site, some) for site in sites if (some := self._site(by, site))]
+        if failed:
+            raise CommandError("\n".join(failed))
 
     def _one(self, by: User, sites: list[Site], number: str) -> None:
         for site in sites:
@@ -49,19 +50,20 @@ class Command(BaseCommand):
                     return
         raise CommandError(f"There is no participant “{number}”.")
 
-    def _site(self, by: User, site: Site) -> None:
+    def _site(self, by: User, site: Site) -> list[int]:
+        """Check the whole site; the participants whose check raised."""
         with scope(by, [site.pk]):
-            participants = list(
-                Participant.objects.filter(site=site).order_by("pk").values_list("pk", flat=True)
-            )
-        began = time.monotonic()
-        with tqdm(total=len(participants), desc=site.prefix, unit="participant") as bar:
-            for start in range(0, len(participants), recheck.CHUNK):
-                chunk = participants[start : start + recheck.CHUNK]
+            total = Participant.objects.filter(site=site).count()
+        failed: list[int] = []
+        began, upto = time.monotonic(), 0
+        with tqdm(total=total, desc=site.prefix, unit="participant") as bar:
+            while True:
                 with scope(by, [site.pk]):
-                    recheck.check_participants(by=by, site=site, participants=chunk)
+                    chunk, raised = recheck.check_next(by=by, site=site, after=upto)
+                if not chunk:
+                    break
+                upto, failed = chunk[-1], failed + raised
                 bar.update(len(chunk))
-        rate = len(participants) / max(time.monotonic() - began, 0.001)
-        self.stdout.write(
-            f"{site.prefix}: {len(participants)} participants checked, {rate:.0f} a second."
-        )
+        rate = bar.n / max(time.monotonic() - began, 0.001)
+        self.stdout.write(f"{site.prefix}: {bar.n} participants checked, {rate:.0f} a second.")
+        return failed
