@@ -199,14 +199,16 @@ def _written(template: str, column: sql.Composable) -> sql.Composable:
     )
 
 
-# The middle day of what is known; plain sums, since a text like 2026-02-31 must not stop a build.
-_MIDDLE = """CASE length({c})
-    WHEN 4 THEN make_date({c}::int, 1, 1) + 182
-    WHEN 7 THEN make_date(left({c}, 4)::int, right({c}, 2)::int, 1)
-        + ((make_date(left({c}, 4)::int, right({c}, 2)::int, 1) + interval '1 month')::date
-        - make_date(left({c}, 4)::int, right({c}, 2)::int, 1) - 1) / 2
+# A day known exactly leaves so; of a month or a year the months or years from that of enrolment, as
+# days of round length: counted from the day of enrolment itself they would give it back (ADR 9).
+# Plain sums, since a text like 2026-02-31 must not stop a build.
+_DAYS = """CASE length({c})
+    WHEN 4 THEN ({c}::int - extract(year FROM {enrolled})::int) * 365
+    WHEN 7 THEN (left({c}, 4)::int * 12 + right({c}, 2)::int
+        - extract(year FROM {enrolled})::int * 12 - extract(month FROM {enrolled})::int) * 30
     ELSE make_date(left({c}, 4)::int, substr({c}, 6, 2)::int, 1) + right({c}, 2)::int - 1
-END - {enrolled}"""
+        - {enrolled}
+END"""
 _PRECISION = "CASE length({c}) WHEN 4 THEN 'year' WHEN 7 THEN 'month' WHEN 10 THEN 'day' END"
 _PRECISIONS = {word: word for word in ("year", "month", "day")}
 
@@ -221,9 +223,9 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
             day = _written("{c} - {enrolled}", column)
             yield Column(name, text, Kind.NUMBER, day, "d", **about)
         case Kind.PARTIAL_DATE:
-            text = gettext("%(label)s (days from enrolment, middle of what is known)")
-            middle = _written(_MIDDLE, column)
-            yield Column(name, text % {"label": label}, Kind.NUMBER, middle, "d", **about)
+            text = gettext("%(label)s (days from enrolment; a month counts 30, a year 365)")
+            days = _written(_DAYS, column)
+            yield Column(name, text % {"label": label}, Kind.NUMBER, days, "d", **about)
             yield Column(
                 f"{name}_precision",
                 gettext("%(label)s, known to the") % {"label": label},
