@@ -196,19 +196,22 @@ def form(
         )
 
 
-def row(by: User, participant: Participant, code: str, **values: Any) -> Crf:
+def row(
+    by: User,
+    participant: Participant,
+    code: str,
+    absent: dict[str, str] | None = None,
+    **values: Any,
+) -> Crf:
     """A completed row of a log."""
     with user_scope(by):
-        entries = FormEntry.objects.filter(participant=participant, form=code, visit=None)
-        entry = FormEntry.objects.create(
-            participant=participant, form=code, occurrence=str(entries.count() + 1)
-        )
+        entry = visits.add_row(by=by, participant=participant, form=code)
         return visits.save_form(
             by=by,
             entry=entry,
             values={"done_on": participant.enrolled_on} | values,
-            absent={},
-            revision=0,
+            absent=absent or {},
+            revision=entry.revision,
         )
 
 

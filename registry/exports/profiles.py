@@ -43,7 +43,10 @@ class UnmappedError(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label."""
+    """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label.
+
+    ``masked``: in some rows its value is hidden, so no absence code of its item leaves either.
+    """
 
     name: str
     label: str
@@ -53,6 +56,7 @@ class Column:
     choices: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
     item: str = ""
+    masked: bool = False
 
     @property
     def kind_label(self) -> str:
@@ -61,7 +65,10 @@ class Column:
 
 @dataclass(frozen=True)
 class As:
-    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
+    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name.
+
+    ``masked``: its ``sql`` hides the values of some rows for what these rows are.
+    """
 
     sql: str
     kind: Kind
@@ -69,6 +76,7 @@ class As:
     name: str = ""
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,7 @@ class Profile:
                 choices=rule.choices or (entry.choices if rule.kind == Kind.CHOICE else {}),
                 form=entry.form,
                 item=entry.name,
+                masked=rule.masked,
             )
 
     def worked_out_columns(self, form: str) -> Iterator[Column]:
@@ -331,7 +340,6 @@ MAJOR_EVENTS: Final = (
 _UNLESS_MAJOR = "CASE WHEN t.kind NOT IN ({}) THEN {{c}} END".format(
     ", ".join(f"'{code}'" for code in MAJOR_EVENTS)
 )
-_MAJOR_LABEL = gettext_noop("major event")
 _SYSTEMIC = Merged(
     ("metastatic", "calciphylaxis"), "systemic_type", gettext_noop("metastatic or calciphylaxis")
 )
@@ -418,13 +426,23 @@ SAFE_HARBOR = Profile(
             choices=NO_YES,
         ),
         **{f"history.{name}": OUT for name in _RARE.split()},
-        "event.kind": Merged(MAJOR_EVENTS, "major_event", _MAJOR_LABEL),
-        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE),
+        "event.kind": Merged(MAJOR_EVENTS, "major_event", gettext_noop("major event")),
+        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE, masked=True),
         "event.related_to_ulcer": As(
-            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES
+            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES, masked=True
         ),
         "event.cause_of_death": OUT,
-        "end.reason": Merged(("died",), "major_event", _MAJOR_LABEL),
+        # Of major events only death ends participation: a word of its own for it would be death.
+        "end.reason": As(
+            "CASE WHEN {c} = 'completed' THEN {c} WHEN {c} IS NOT NULL THEN 'not_completed' END",
+            Kind.CHOICE,
+            choices={
+                "completed": gettext_noop("completed the study"),
+                "not_completed": gettext_noop("did not complete the study"),
+            },
+        ),
+        # One of the rare conditions, which leave together: its treatment would tell it from them.
+        "treatment.kind": Merged(("dialysis",), "other", gettext_noop("other")),
         "calcinosis.proposed": _SYSTEMIC,
         "calcinosis.overridden_to": _SYSTEMIC,
         "calcinosis.calcinosis_type": _SYSTEMIC,
