@@ -22,9 +22,6 @@ from ..ulcers import build as ulcers
 
 pytestmark = pytest.mark.slow
 
-# What a visit between the yearly ones asks of CEAP is the clinical class alone.
-NOT_ASKED = dict.fromkeys(("etiology", "anatomy", "pathophysiology", "investigation_level"))
-
 
 @pytest.fixture
 def followed(cast):
@@ -41,7 +38,7 @@ def followed(cast):
         missed = Visit.objects.get(participant=participant, code="M03")
         actions.miss_visit(by=cast.ana, visit=missed, because="travelling")
     later = build.attended(cast.ana, participant, "M06")
-    build.form(cast.ana, later, "ceap", "right", clinical="C6", **NOT_ASKED)
+    build.form(cast.ana, later, "ceap", "right", clinical="C6")
     ulcers.assessed(cast.ana, later, ulcer)
     ulcers.ulcer(cast.ana, later, "left")
     on = later.attended_on
