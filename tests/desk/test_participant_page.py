@@ -84,6 +84,31 @@ def test_every_fact_is_a_mark_a_row_and_a_link(client, cast, followed):
         assert client.get(address).status_code == 200
 
 
+def test_the_facts_name_the_worst_leg_by_the_last_class_of_each(client, cast):
+    participant = build.participant(cast.ana)
+    client.force_login(cast.ana)
+
+    def worst():
+        page = main_of(page_of(client, participant).content.decode())
+        said = re.search(r"<dt>CEAP, worst leg</dt><dd>(.*?)</dd>", page)[1]
+        return re.sub(r"<[^>]+>", "", said)
+
+    assert worst() == "not yet graded"
+    visit = build.attended(cast.ana, participant)
+    baseline = show_date(visit.attended_on)
+    for limb, clinical in (("right", "C2"), ("left", "C2r")):
+        build.form(cast.ana, visit, "ceap", limb, clinical=clinical)
+    assert worst() == f"C2r (Left leg, {baseline})"
+    build.form(cast.ana, visit, "ceap", "right", clinical="C4a")
+    assert worst() == f"C4a (Right leg, {baseline})"
+    later = build.attended(cast.ana, participant, "M03")
+    unseen = {"clinical": "not_assessable"}
+    build.form(cast.ana, later, "ceap", "right", clinical=None, absent=unseen)
+    assert worst() == f"C4a (Right leg, {baseline})"
+    build.form(cast.ana, later, "ceap", "left", clinical="C5")
+    assert worst() == f"C5 (Left leg, {show_date(later.attended_on)})"
+
+
 def test_a_marks_name_says_leg_what_date_and_value(client, cast, followed):
     client.force_login(cast.ana)
     names = {name for _address, name in drawn(page_of(client, followed).content.decode())}
@@ -231,8 +256,9 @@ def test_a_blank_form_has_every_item_asked_and_no_answer(client, cast):
         for item in FORMS[asked.form].items(asked.sections).values():
             assert item.derived or item.companion_of or escape(item.label) in page
     assert "C4a pigmentation or eczema" in page
-    assert "2 2 to 6 cm" in page
+    words = re.sub(r"<[^>]+>", "", page)
+    assert "2 2 to 6 cm" in words
     assert "amputated_below_knee" not in page
-    assert "Pro Pr,o reflux and obstruction" in page
+    assert "Pro Pr,o reflux and obstruction" in words
     assert "Ulcer: ______" in page
     assert "<input" not in main_of(page)
