@@ -165,6 +165,19 @@ FILLED: dict[str, dict[str, Any]] = {
 }
 
 
+# The day of the visit beside ``done_on``.
+DAYS = {"laboratory": "sampled_on", "xray": "acquired_on"}
+
+
+def answers(visit: Visit, code: str) -> dict[str, Any]:
+    """Plausible answers to what the visit asks of a form: a form's other sections stay empty."""
+    asked = next(one for one in visit.asked if one.form == code)
+    items = FORMS[code].items(asked.sections)
+    filled = {name: value for name, value in FILLED.get(code, {}).items() if name in items}
+    days = dict.fromkeys(filter(None, ["done_on", DAYS.get(code)]), visit.attended_on)
+    return days | filled
+
+
 def form(
     by: User,
     visit: Visit,
@@ -175,40 +188,33 @@ def form(
     **values: Any,
 ) -> Crf:
     """A completed form of an attended visit."""
-    on = visit.attended_on
-    plain = {"done_on": on} | FILLED.get(code, {})
-    if code == "laboratory":
-        plain |= {"sampled_on": on}
-    if code == "xray":
-        plain |= {"acquired_on": on}
-    if code == "log_review":  # as its sections are asked at the visit
-        asked = next(asked for asked in visit.asked if asked.form == code)
-        items = FORMS[code].items(asked.sections)
-        plain = {name: value for name, value in plain.items() if name in items}
     with user_scope(by):
         entry = visit.entries.get(form=code, limb=limb, occurrence=occurrence)
         return visits.save_form(
             by=by,
             entry=entry,
-            values=plain | values,
+            values=answers(visit, code) | values,
             absent=absent or {},
             revision=entry.revision,
         )
 
 
-def row(by: User, participant: Participant, code: str, **values: Any) -> Crf:
+def row(
+    by: User,
+    participant: Participant,
+    code: str,
+    absent: dict[str, str] | None = None,
+    **values: Any,
+) -> Crf:
     """A completed row of a log."""
     with user_scope(by):
-        entries = FormEntry.objects.filter(participant=participant, form=code, visit=None)
-        entry = FormEntry.objects.create(
-            participant=participant, form=code, occurrence=str(entries.count() + 1)
-        )
+        entry = visits.add_row(by=by, participant=participant, form=code)
         return visits.save_form(
             by=by,
             entry=entry,
             values={"done_on": participant.enrolled_on} | values,
-            absent={},
-            revision=0,
+            absent=absent or {},
+            revision=entry.revision,
         )
 
 
@@ -217,10 +223,9 @@ def completed(by: User, participant: Participant, code: str = "BL") -> Visit:
     visit = attended(by, participant, code)
     with user_scope(by):
         for entry in visit.entries.all():
-            days = {"sampled_on": "laboratory", "acquired_on": "xray"}
-            on = {name: visit.attended_on for name, form in days.items() if form == entry.form}
-            model = FORMS[entry.form].model
-            model(entry=entry, done_on=visit.attended_on, **on, **FILLED[entry.form]).save()
+            record = FORMS[entry.form].model(entry=entry, **answers(visit, entry.form))
+            record.before_saving()
+            record.save()
         visit.entries.update(state=FormEntry.State.COMPLETE)
     return visit
 

@@ -216,11 +216,6 @@ class Span:
     first: date
     last: date
 
-    @property
-    def middle(self) -> date:
-        """The middle day, used only where a dataset needs one day (``forms.md``)."""
-        return self.first + (self.last - self.first) // 2
-
 
 def span(partial: str) -> Span:
     """The days ``partial`` (``YYYY``, ``YYYY-MM`` or ``YYYY-MM-DD``) may mean."""

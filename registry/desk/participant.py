@@ -74,6 +74,7 @@ def _page(
         "visits": records.visits,
         "next": next((one for one in records.visits if one.status in NEXT), None),
         "queries": list(queries.filter(participant_no=participant.pk)),
+        "worst_ceap": records.worst_ceap,
         "legs": [
             {
                 "limb": limb,

@@ -9,13 +9,14 @@ from typing import Any
 from django.db.models import Count
 
 from registry.crfs.models import Ceap, Treatment
+from registry.crfs.rules.ceap import worst_leg
 from registry.imaging.models import Xray
 from registry.imaging.rules import final_grade
 from registry.participants.models import Consent, Participant
 from registry.participants.rules import STOPS_COLLECTION
 from registry.ulcers.models import PastUlcer, Ulcer
 from registry.visits.crf import FORMS, FormKind, LogCrf
-from registry.visits.models import Contact, End, Event, FormEntry, Visit
+from registry.visits.models import LIMBS, Contact, End, Event, FormEntry, Visit
 
 from . import leg_facts
 from .timeline import Fact, Timeline, lay_out, period
@@ -36,6 +37,14 @@ class Records:
     def ceaps(self) -> list[Ceap]:
         ceaps = Ceap.objects.filter(entry__participant=self.participant, done_on__isnull=False)
         return list(ceaps.select_related("entry").order_by("done_on", "pk"))
+
+    @property
+    def worst_ceap(self) -> Ceap | None:
+        """The CEAP of the worse leg, by the last class that each was given."""
+        last = {one.entry.limb: one for one in self.ceaps if one.clinical}
+        legs = [limb for limb, _name in LIMBS]
+        limb = worst_leg({limb: last[limb].clinical for limb in legs if limb in last})
+        return last[limb] if limb else None
 
     @cached_property
     def xrays(self) -> list[Xray]:

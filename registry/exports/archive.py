@@ -225,8 +225,10 @@ Tables, one row for each record, joined by their first columns (participant, vis
 
 Each is CSV in UTF-8, packed by gzip: RFC 4180 save that lines end with a line feed alone. An empty
 value is missing; absence_codes.csv.gz says why where that was recorded. Dates are study days:
-days from the participant's enrolment, which is day 0. Yes and no are 1 and 0; an item with several
-choices has one such column for each. codebook.csv describes every column.
+days from the participant's enrolment, which is day 0. A date known to the month or the year only,
+as its column _precision says, is told in whole months of 30 or whole years of 365 days, from the
+month or the year of enrolment. Yes and no are 1 and 0; an item with several choices has one such
+column for each. codebook.csv describes every column.
 
 Participants carry random names drawn for this project. They stay the same in the project's later
 datasets and mean nothing elsewhere. Nobody may try to find out who they are.

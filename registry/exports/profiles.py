@@ -43,7 +43,10 @@ class UnmappedError(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label."""
+    """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label.
+
+    ``masked``: in some rows its value is hidden, so no absence code of its item leaves either.
+    """
 
     name: str
     label: str
@@ -53,6 +56,7 @@ class Column:
     choices: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
     item: str = ""
+    masked: bool = False
 
     @property
     def kind_label(self) -> str:
@@ -61,7 +65,10 @@ class Column:
 
 @dataclass(frozen=True)
 class As:
-    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name."""
+    """A coarsened column that an item leaves as; ``name`` stands for the item's in its name.
+
+    ``masked``: its ``sql`` hides the values of some rows for what these rows are.
+    """
 
     sql: str
     kind: Kind
@@ -69,6 +76,7 @@ class As:
     name: str = ""
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,7 @@ class Profile:
                 choices=rule.choices or (entry.choices if rule.kind == Kind.CHOICE else {}),
                 form=entry.form,
                 item=entry.name,
+                masked=rule.masked,
             )
 
     def worked_out_columns(self, form: str) -> Iterator[Column]:
@@ -199,14 +208,16 @@ def _written(template: str, column: sql.Composable) -> sql.Composable:
     )
 
 
-# The middle day of what is known; plain sums, since a text like 2026-02-31 must not stop a build.
-_MIDDLE = """CASE length({c})
-    WHEN 4 THEN make_date({c}::int, 1, 1) + 182
-    WHEN 7 THEN make_date(left({c}, 4)::int, right({c}, 2)::int, 1)
-        + ((make_date(left({c}, 4)::int, right({c}, 2)::int, 1) + interval '1 month')::date
-        - make_date(left({c}, 4)::int, right({c}, 2)::int, 1) - 1) / 2
+# A day known exactly leaves so; of a month or a year the months or years from that of enrolment, as
+# days of round length: counted from the day of enrolment itself they would give it back (ADR 9).
+# Plain sums, since a text like 2026-02-31 must not stop a build.
+_DAYS = """CASE length({c})
+    WHEN 4 THEN ({c}::int - extract(year FROM {enrolled})::int) * 365
+    WHEN 7 THEN (left({c}, 4)::int * 12 + right({c}, 2)::int
+        - extract(year FROM {enrolled})::int * 12 - extract(month FROM {enrolled})::int) * 30
     ELSE make_date(left({c}, 4)::int, substr({c}, 6, 2)::int, 1) + right({c}, 2)::int - 1
-END - {enrolled}"""
+        - {enrolled}
+END"""
 _PRECISION = "CASE length({c}) WHEN 4 THEN 'year' WHEN 7 THEN 'month' WHEN 10 THEN 'day' END"
 _PRECISIONS = {word: word for word in ("year", "month", "day")}
 
@@ -221,9 +232,9 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
             day = _written("{c} - {enrolled}", column)
             yield Column(name, text, Kind.NUMBER, day, "d", **about)
         case Kind.PARTIAL_DATE:
-            text = gettext("%(label)s (days from enrolment, middle of what is known)")
-            middle = _written(_MIDDLE, column)
-            yield Column(name, text % {"label": label}, Kind.NUMBER, middle, "d", **about)
+            text = gettext("%(label)s (days from enrolment; a month counts 30, a year 365)")
+            days = _written(_DAYS, column)
+            yield Column(name, text % {"label": label}, Kind.NUMBER, days, "d", **about)
             yield Column(
                 f"{name}_precision",
                 gettext("%(label)s, known to the") % {"label": label},
@@ -329,7 +340,6 @@ MAJOR_EVENTS: Final = (
 _UNLESS_MAJOR = "CASE WHEN t.kind NOT IN ({}) THEN {{c}} END".format(
     ", ".join(f"'{code}'" for code in MAJOR_EVENTS)
 )
-_MAJOR_LABEL = gettext_noop("major event")
 _SYSTEMIC = Merged(
     ("metastatic", "calciphylaxis"), "systemic_type", gettext_noop("metastatic or calciphylaxis")
 )
@@ -416,13 +426,23 @@ SAFE_HARBOR = Profile(
             choices=NO_YES,
         ),
         **{f"history.{name}": OUT for name in _RARE.split()},
-        "event.kind": Merged(MAJOR_EVENTS, "major_event", _MAJOR_LABEL),
-        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE),
+        "event.kind": Merged(MAJOR_EVENTS, "major_event", gettext_noop("major event")),
+        "event.limb": As(_UNLESS_MAJOR, Kind.CHOICE, masked=True),
         "event.related_to_ulcer": As(
-            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES
+            _UNLESS_MAJOR.replace("{c}", "{c}::int"), Kind.YES_NO, choices=NO_YES, masked=True
         ),
         "event.cause_of_death": OUT,
-        "end.reason": Merged(("died",), "major_event", _MAJOR_LABEL),
+        # Of major events only death ends participation: a word of its own for it would be death.
+        "end.reason": As(
+            "CASE WHEN {c} = 'completed' THEN {c} WHEN {c} IS NOT NULL THEN 'not_completed' END",
+            Kind.CHOICE,
+            choices={
+                "completed": gettext_noop("completed the study"),
+                "not_completed": gettext_noop("did not complete the study"),
+            },
+        ),
+        # One of the rare conditions, which leave together: its treatment would tell it from them.
+        "treatment.kind": Merged(("dialysis",), "other", gettext_noop("other")),
         "calcinosis.proposed": _SYSTEMIC,
         "calcinosis.overridden_to": _SYSTEMIC,
         "calcinosis.calcinosis_type": _SYSTEMIC,

@@ -210,13 +210,18 @@ def _occurrence(alias: str) -> Column:
 
 
 def _absences(profile: Profile) -> Table:
-    """Codes instead of answers, of every item that itself leaves: no text, only known codes."""
+    """Codes instead of answers, of every item that itself leaves: no text, only known codes.
+
+    Of one that is masked in some rows none, for a code would tell which rows those are.
+    """
     parts = []
     for kind in FORMS.values():
         items = [
             entry.name
             for entry in codebook.entries_of(kind.model)
-            if entry.item.absence and list(profile.columns(entry, "t"))
+            if entry.item.absence
+            and (columns := list(profile.columns(entry, "t")))
+            and not any(column.masked for column in columns)
         ]
         if not items:
             continue

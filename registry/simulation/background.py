@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
+
+from registry.crfs.body import body_mass_index
+from registry.crfs.rules.villalta import grade
+from registry.crfs.villalta import SIGNS, SYMPTOMS
 
 # Condition → how many in a thousand have it.
 CONDITIONS = {
@@ -34,22 +39,6 @@ CONDITIONS = {
     "peripheral_arterial_disease": 70,
     "heart_failure": 80,
 }
-CONNECTIVE_TISSUE = (
-    "rheumatoid_arthritis",
-    "systemic_sclerosis",
-    "lupus",
-    "dermatomyositis",
-    "other_connective_tissue",
-)
-SYMPTOMS = ("cramps", "heaviness", "pain", "paraesthesia", "pruritus")
-SIGNS = (
-    "pretibial_oedema",
-    "induration",
-    "hyperpigmentation",
-    "redness",
-    "venous_ectasia",
-    "calf_compression_pain",
-)
 # The simulated laboratory's upper limits.
 CALCIUM_HIGH, PHOSPHATE_HIGH = 2.6, 1.5
 YEAR = 365.25
@@ -189,8 +178,8 @@ def history(about: Background) -> dict[str, Any]:
 
 def body(draw: Random, about: Background, height_told: bool) -> dict[str, Any]:
     weight = round(about.weight_kg + draw.gauss(0, 3), 1)
-    bmi = round(weight * 10_000 / about.height_cm**2, 1) if height_told else None
-    return {"weight_kg": weight, "bmi": bmi}
+    height = about.height_cm if height_told else None
+    return {"weight_kg": weight, "bmi": body_mass_index(Decimal(str(weight)), height)}
 
 
 def leg_history(about: Background, limb: str, previous_ulcer: bool) -> dict[str, Any]:
@@ -241,9 +230,7 @@ def examination(
 def villalta(draw: Random, clinical: str, open_ulcer: bool) -> dict[str, Any]:
     mean = int(clinical[1]) / 5
     scores = {name: max(0, min(3, round(draw.gauss(mean, 0.7)))) for name in (*SYMPTOMS, *SIGNS)}
-    total = sum(scores.values())
-    by_total = "none" if total < 5 else "mild" if total < 10 else "moderate"
-    return scores | {"grade": "severe" if open_ulcer or total >= 15 else by_total}
+    return scores | {"grade": grade(sum(scores.values()), open_venous_ulcer=open_ulcer)}
 
 
 def log_review(new: set[str], baseline: bool) -> dict[str, Any]:
@@ -253,29 +240,14 @@ def log_review(new: set[str], baseline: bool) -> dict[str, Any]:
     return {log: "entries_made" if log in new else "nothing_new" for log in logs}
 
 
-def calcinosis(
-    draw: Random,
-    *,
-    calcified: bool | None,
-    measured: tuple[float, float] | None,
-    damaged: bool,
-    connective_tissue: bool,
-    dialysis: bool,
-    advanced: bool,
-) -> dict[str, Any]:
-    """The type by the protocol's rule; ``measured`` are corrected calcium and phosphate.
+def calcinosis(draw: Random, proposed: str | None) -> dict[str, Any]:
+    """What the investigator says of the registry's proposal.
 
-    Nothing is simulated that would make it calciphylaxis or iatrogenic. Now and then the
-    investigator does not believe in an idiopathic one.
+    Of a leg that nobody could look at nothing is proposed. Now and then he does not believe in an
+    idiopathic calcinosis.
     """
-    if not calcified:
-        proposed = "none"
-    elif measured and (measured[0] > CALCIUM_HIGH or measured[1] > PHOSPHATE_HIGH):
-        proposed = "mixed" if damaged else "metastatic"
-    elif measured is None or dialysis:
-        proposed = "indeterminate"
-    else:
-        proposed = "dystrophic" if damaged or connective_tissue or advanced else "idiopathic"
+    if proposed is None:
+        return {"absent": {"proposal_confirmed": "not_assessable"}}
     if proposed != "idiopathic" or draw.random() < 0.8:
         return {"proposed": proposed, "proposal_confirmed": True}
     return {

@@ -12,9 +12,19 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
+from registry.crfs.rules import ceap as ceap_rules
+from registry.crfs.rules.calcinosis import (
+    CONNECTIVE_TISSUE,
+    Evidence,
+    Measured,
+    proposed,
+    sample_for,
+)
 from registry.imaging.zones import ZONES, zones_seen
 from registry.ulcers.ulcer import LOCATIONS
 from registry.visits.crf import FORMS, VisitCrf
@@ -27,6 +37,7 @@ from .background import Background, draw_background
 LIMBS = ("right", "left")
 CONFIRM_AFTER = timedelta(days=14)
 NOT_YET_ENTERED = 0.01  # of the forms of an attended visit
+NO_CORONA: dict[str, bool | None] = {}  # no leg is drawn as C4c, so its other skin decides nothing
 SEGMENTS = ("GSVa", "GSVb", "SSV", "POPV", "FV", "TPV", "CPV")
 FAMILY = "Sato Silva Smith Kim Souza Mori Brown Costa Ito Lima Jones Abe Rossi Wong Shah".split()
 GIVEN = "Aiko Bruno Carla Daichi Elena Felipe Grace Haru Irene João Kaori Luís Mina Noah".split()
@@ -353,31 +364,33 @@ def _calcinosis(draw: Random, person: Person, leg: Leg, on: date) -> dict[str, A
     for look in person.told("ulcers", leg.limb):
         if look["extruded_calcium"]:
             looked.append((look["assessed_on"], True))
-    if not looked:  # nothing is proposed for a leg that nobody could look at
-        return {"absent": {"proposal_confirmed": "not_assessable"}}
     shown = [day for day, present in seen if present] or [day for day, calc in looked if calc]
-    samples = {form["sampled_on"]: form for form in person.told("laboratory")}
-    sample = samples.get(max(shown)) if shown else None
+    samples = [SimpleNamespace(**told) for told in person.told("laboratory")]
+    sample = sample_for(max(shown, default=on), samples)
     classes = [form["clinical"] for form in person.told("ceap", leg.limb)]
     histories = list(person.told("history"))
-    return background.calcinosis(
-        draw,
-        calcified=bool(shown),
-        measured=(
-            (
-                sample["calcium_total"] + 0.02 * (40 - sample["albumin"]),
-                sample["phosphate"],
-            )
-            if sample
-            else None
-        ),
-        damaged=bool(person.rows("local_damage", leg.limb)),
-        connective_tissue=any(
-            one[name] for one in histories for name in background.CONNECTIVE_TISSUE
-        ),
+    evidence = Evidence(
+        calcified=bool(shown) if looked else None,
+        calcium=_calcium(sample),
+        phosphate=_measured(sample.phosphate, background.PHOSPHATE_HIGH) if sample else None,
         dialysis=any(one["dialysis"] for one in histories),
-        advanced=bool(classes) and int(classes[-1][1]) >= 4,
+        local_damage=bool(person.rows("local_damage", leg.limb)),
+        connective_tissue=any(one[name] for one in histories for name in CONNECTIVE_TISSUE),
+        advanced_cvi=bool(classes) and ceap_rules.advanced(classes[-1], NO_CORONA),
     )
+    return background.calcinosis(draw, proposed(evidence))
+
+
+def _calcium(sample: Any) -> Measured | None:
+    """Corrected for albumin, as the laboratory's form derives it."""
+    if sample is None:
+        return None
+    corrected = sample.calcium_total + 0.02 * (40 - sample.albumin)
+    return _measured(corrected, background.CALCIUM_HIGH)
+
+
+def _measured(value: float, high: float) -> Measured:
+    return Measured(Decimal(str(round(value, 3))), ref_high=Decimal(str(high)))
 
 
 # Forms of a leg that are drawn beside its truth.
@@ -414,6 +427,7 @@ def _of_leg(
             "ceap_version": "2020",
             "clinical": clinical,
             "symptomatic": number >= 2 and draw.random() < 0.7,
+            "c4c_alone": ceap_rules.c4c_alone(clinical, NO_CORONA),
         }
         if sections:
             return values

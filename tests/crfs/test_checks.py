@@ -15,7 +15,7 @@ from registry.crfs.actions import set_limits
 from registry.crfs.models import Calcinosis, Ceap, Examination
 from registry.quality.actions import recheck
 from registry.quality.models import DataQuery
-from registry.visits.actions import VisitError
+from registry.visits.actions import VisitError, add_forms
 from registry.visits.crf import FORMS
 from registry.visits.models import End, FormEntry
 
@@ -85,6 +85,20 @@ def test_a_class_that_falls_without_a_treatment(cast, participant, visit):
         ongoing=True,
     )
     assert open_queries(cast.ana, "class_fell_untreated") == []
+
+
+def test_a_fall_is_asked_about_across_a_visit_that_could_not_judge_the_leg(
+    cast, participant, visit
+):
+    build.form(cast.ana, visit, "ceap", "right", clinical="C6")
+    between = build.attended(cast.ana, participant, "M03")
+    unseen = {"clinical": "not_assessable"}
+    build.form(cast.ana, between, "ceap", "right", clinical=None, absent=unseen)
+    assert open_queries(cast.ana, "class_fell_untreated") == []
+    later = build.attended(cast.ana, participant, "M06")
+    build.form(cast.ana, later, "ceap", "right", clinical="C1")
+    (query,) = open_queries(cast.ana, "class_fell_untreated")
+    assert "C1 after C6 (Baseline" in query.message
 
 
 def test_a_lone_corona_is_flagged_whichever_form_is_saved_first(cast, visit):
@@ -172,6 +186,18 @@ def test_an_unusual_corrected_calcium_is_asked_about(cast, visit):
     assert open_queries(cast.ana, "corrected_calcium_unusual") == []
 
 
+def test_eq5d_answers_without_their_version_are_asked_about(cast, visit):
+    form = partial(build.form, cast.ana, visit, "reported_outcomes", eq5d_version=None)
+    form()
+    (query,) = open_queries(cast.ana, "eq5d_incomplete")
+    assert (query.label, query.item) == ("crfs.reportedoutcomes", "eq5d_version")
+    form(absent={"eq5d_version": "unknown"})
+    assert open_queries(cast.ana, "eq5d_incomplete") == []
+    form(eq5d_version="3L", eq5d_profile="11114")
+    (query,) = open_queries(cast.ana, "eq5d_of_other_version")
+    assert query.item == "eq5d_profile"
+
+
 # -- histories and logs ----------------------------------------------------------------------
 
 
@@ -183,6 +209,54 @@ def test_previous_ulcers_and_the_rows_agree(cast, participant, visit):
     assert open_queries(cast.ana, "previous_ulcer_not_recorded") == []
     build.form(cast.ana, visit, "leg_history", "right", previous_ulcer=False)
     assert len(open_queries(cast.ana, "previous_ulcer_denied")) == 1
+
+
+def test_an_ulcer_recorded_here_that_began_before_is_a_previous_one(cast, visit):
+    build.form(cast.ana, visit, "leg_history", "right", previous_ulcer=True)
+    ulcers.ulcer(cast.ana, visit, "left")
+    assert len(open_queries(cast.ana, "previous_ulcer_not_recorded")) == 1
+    ulcers.ulcer(cast.ana, visit, "right")
+    assert open_queries(cast.ana, "previous_ulcer_not_recorded") == []
+
+
+def test_a_denied_thrombosis_and_the_events_agree(cast, participant, visit):
+    build.form(cast.ana, visit, "leg_history", "right")
+    dvt = {"kind": "dvt", "limb": "right"}
+    day = visit.attended_on
+    build.row(cast.ana, participant, "event", occurred_on=day, **dvt)
+    build.row(cast.ana, participant, "event", occurred_on=day - timedelta(9), kind="cellulitis")
+    assert open_queries(cast.ana, "previous_dvt_denied") == []
+    build.row(cast.ana, participant, "event", occurred_on=day - timedelta(1), **dvt)
+    (query,) = open_queries(cast.ana, "previous_dvt_denied")
+    assert (query.label, query.item) == ("crfs.leghistory", "previous_dvt")
+    build.form(cast.ana, visit, "leg_history", "right", previous_dvt=True)
+    assert open_queries(cast.ana, "previous_dvt_denied") == []
+
+
+def test_a_villalta_score_of_a_leg_without_a_thrombosis(cast, visit):
+    history = partial(build.form, cast.ana, visit, "leg_history")
+    history("left")
+    history("right", previous_dvt=True)
+    build.form(cast.ana, visit, "villalta", "right")
+    assert open_queries(cast.ana, "villalta_without_dvt") == []
+    history("right")
+    (query,) = open_queries(cast.ana, "villalta_without_dvt")
+    assert (query.label, query.item) == ("crfs.leghistory", "previous_dvt")
+    assert "Baseline" in query.message
+
+
+def test_a_denied_dialysis_and_the_treatments_agree(cast, participant, visit):
+    build.form(cast.ana, visit, "history")
+    row = partial(build.row, cast.ana, participant, "treatment", ongoing=True)
+    row(kind="bisphosphonate", started_on="2010")
+    row(kind="dialysis", started_on=str(visit.attended_on))
+    assert open_queries(cast.ana, "dialysis_denied") == []
+    row(kind="dialysis", started_on="2010")
+    (query,) = open_queries(cast.ana, "dialysis_denied")
+    assert (query.label, query.item) == ("crfs.history", "dialysis")
+    assert "31 Dec 2010" in query.message
+    build.form(cast.ana, visit, "history", dialysis=True)
+    assert open_queries(cast.ana, "dialysis_denied") == []
 
 
 def test_a_review_and_the_rows_entered(cast, participant, visit):
@@ -298,14 +372,15 @@ def test_lost_to_follow_up_is_refused_before_three_attempts(cast, participant, v
 # -- calcinosis ------------------------------------------------------------------------------
 
 
-def normal_laboratory(cast, visit):
+def normal_laboratory(cast, visit, days_before=0):
+    sampled_on = visit.attended_on - timedelta(days=days_before)
     with user_scope(cast.ana):
         for item, high in (("calcium_total", "2.6"), ("phosphate", "1.5")):
             set_limits(
                 by=cast.ana,
                 site=cast.tokyo,
                 item=item,
-                valid_from=visit.attended_on,
+                valid_from=sampled_on,
                 low=None,
                 high=Decimal(high),
             )
@@ -313,6 +388,7 @@ def normal_laboratory(cast, visit):
         cast.ana,
         visit,
         "laboratory",
+        sampled_on=sampled_on,
         calcium_total="2.30",
         calcium_total_comparator="=",
         phosphate="1.10",
@@ -389,6 +465,69 @@ def test_the_facts_reach_the_rule(cast, participant, visit, log, values, propose
         assert Calcinosis.recorded(visit, "left") == {"proposed": None}
 
 
+IMAGED = ("other_imaging", {"kind": "ct", "calcification": "present", "zones": ["distal_medial"]})
+NOTHING_IMAGED = ("other_imaging", {"kind": "ct", "calcification": "absent"})
+IN_THE_WALL = ("biopsy", {"calcium_deposits": False, "vessel_wall_calcification": True})
+NECROSIS = ("examination", {"skin_necrosis": True})
+EXTRAVASATION = (
+    "local_damage",
+    {"limb": "right", "kind": "extravasation", "zones": ["distal_medial"]},
+)
+CORONA = ("ceap", {"clinical": "C4c"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "proposed"),
+    [
+        ([("biopsy", {"calcium_deposits": False})], "none"),
+        ([("biopsy", {"calcium_deposits": True})], "idiopathic"),
+        ([("biopsy", {"calcium_deposits": True}), EXTRAVASATION], "iatrogenic"),
+        ([IN_THE_WALL], "idiopathic"),
+        ([IN_THE_WALL, NECROSIS], "calciphylaxis"),
+        ([IN_THE_WALL, NECROSIS, EXTRAVASATION], "calciphylaxis"),
+        ([IMAGED, NECROSIS], "idiopathic"),
+        ([NOTHING_IMAGED], "none"),
+        ([IMAGED], "idiopathic"),
+        ([IMAGED, EXTRAVASATION], "iatrogenic"),
+        ([("examination", {"extruding_material": False})], None),
+        ([("examination", {"extruding_material": True})], "idiopathic"),
+        ([IMAGED, ("history", {"rheumatoid_arthritis": True})], "dystrophic"),
+        ([IMAGED, ("history", {"other_connective_tissue": True})], "dystrophic"),
+        ([IMAGED, ("history", {"malignancy": True})], "idiopathic"),
+        ([IMAGED, ("history", {"dialysis": True})], "indeterminate"),
+        ([IMAGED, CORONA], "idiopathic"),
+        ([IMAGED, CORONA, ("examination", {"pigmentation": True})], "dystrophic"),
+        ([IMAGED, ("ceap", {"clinical": "C4a"})], "dystrophic"),
+    ],
+)
+def test_each_form_is_heard(cast, participant, visit, facts, proposed):
+    """Without a film: biopsy, other imaging and examination show calcification by themselves."""
+    normal_laboratory(cast, visit)
+    asked_for = {
+        "biopsy": {"taken_on": visit.attended_on, "location": ["distal_medial"]},
+        "other_imaging": {"imaged_on": visit.attended_on},
+    }
+    with user_scope(cast.ana):
+        add_forms(by=cast.ana, visit=visit, forms=list(asked_for))
+    for form, values in facts:
+        if form == "local_damage":
+            build.row(cast.ana, participant, form, **values)
+        else:
+            limb = "" if form == "history" else "right"
+            build.form(cast.ana, visit, form, limb, **asked_for.get(form, {}), **values)
+    with user_scope(cast.ana):
+        assert Calcinosis.recorded(visit, "right") == {"proposed": proposed}
+        assert Calcinosis.recorded(visit, "left") == {"proposed": None}
+
+
+@pytest.mark.parametrize(("days_before", "proposed"), [(90, "idiopathic"), (91, "indeterminate")])
+def test_a_laboratory_older_than_90_days_says_nothing(cast, visit, days_before, proposed):
+    normal_laboratory(cast, visit, days_before)
+    films.graded(cast.ana, cast.chen, visit, calcification="present")
+    with user_scope(cast.ana):
+        assert Calcinosis.recorded(visit, "right") == {"proposed": proposed}
+
+
 def test_a_phlebolith_is_no_calcification_and_an_extrusion_is_one(cast, visit):
     films.graded(cast.ana, cast.chen, visit, phlebolith=True, arterial_calcification=True)
     with user_scope(cast.ana):
@@ -399,18 +538,43 @@ def test_a_phlebolith_is_no_calcification_and_an_extrusion_is_one(cast, visit):
         assert Calcinosis.recorded(visit, "right") == {"proposed": "indeterminate"}
 
 
-def test_the_checks_take_as_many_queries_for_many_visits_as_for_one(cast, participant, visit):
+def test_the_checks_take_as_many_queries_for_many_visits_as_for_one(cast):
+    enrolled_on = cast.tokyo.today - timedelta(days=1200)
+    participant = build.participant(cast.ana, enrolled_on=enrolled_on)
+
     def count():
         with user_scope(cast.ana), CaptureQueriesContext(connection) as captured:
             recheck(by=cast.ana, site_id=participant.site_id, participant_no=participant.pk)
         return len(captured)
 
-    def fill(at):
+    def fill(visit):
+        """Every form of the visit, a row in every log, an ulcer and a graded film a leg."""
+        on = visit.attended_on
+        row = partial(build.row, cast.ana, participant, done_on=on)
+        row("treatment", kind="dialysis", started_on="2015", ongoing=True)
+        row("event", kind="cellulitis", limb="left", occurred_on=on)
+        row("contact", attempted_on=on, outcome="reached")
+        row("local_damage", limb="right", kind="burn", year=2001)
+        row("venous_treatment", limb="right", kind="stripping", segments=["SSV"], year=2001)
+        row("past_ulcer", limb="right", onset_on="2015")
+        if visit.code == "BL":
+            for limb in ("right", "left"):
+                build.form(cast.ana, visit, "leg_history", limb, previous_dvt=True)
         for limb in ("right", "left"):
-            build.form(cast.ana, at, "ceap", limb)
-            build.form(cast.ana, at, "leg_check", limb)
+            films.graded(cast.ana, cast.chen, visit, limb, calcification="present")
+            ulcers.assessed(cast.ana, visit, ulcers.ulcer(cast.ana, visit, limb))
+        with user_scope(cast.ana):
+            empty = list(visit.entries.filter(state="empty").values_list("form", "limb"))
+        for form, limb in empty:
+            if form != "ulcers":
+                build.form(cast.ana, visit, form, limb)
+        with user_scope(cast.ana):
+            left = visit.entries.filter(state="empty").values_list("form", flat=True)
+            assert set(left) <= {"ulcers"}  # of the ulcers of the visit before
 
-    fill(visit)
+    for code in ("BL", "M12"):
+        fill(build.attended(cast.ana, participant, code))
     before = count()
-    fill(build.attended(cast.ana, participant, "M03"))
+    for code in ("M24", "M36"):
+        fill(build.attended(cast.ana, participant, code))
     assert count() == before

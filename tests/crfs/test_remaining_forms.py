@@ -64,6 +64,15 @@ def test_body_mass_index_at_baseline_and_later(cast, visit):
         assert Body.objects.get().bmi == Decimal("31.1")
 
 
+def test_half_of_a_tenth_is_rounded_alike_at_baseline_and_later(cast, visit):
+    weight = Decimal("67.2")  # 26.25 kg/m² exactly
+    build.form(cast.ana, visit, "history", height_cm=Decimal(160), weight_kg=weight)
+    later = build.attended(cast.ana, visit.participant, "M12")
+    build.form(cast.ana, later, "body", weight_kg=weight)
+    with user_scope(cast.ana):
+        assert History.objects.get().bmi == Body.objects.get().bmi == Decimal("26.3")
+
+
 def test_without_a_height_there_is_no_later_body_mass_index(cast, visit):
     later = build.attended(cast.ana, visit.participant, "M12")
     build.form(cast.ana, later, "body")

@@ -22,9 +22,6 @@ from ..ulcers import build as ulcers
 
 pytestmark = pytest.mark.slow
 
-# What a visit between the yearly ones asks of CEAP is the clinical class alone.
-NOT_ASKED = dict.fromkeys(("etiology", "anatomy", "pathophysiology", "investigation_level"))
-
 
 @pytest.fixture
 def followed(cast):
@@ -41,7 +38,7 @@ def followed(cast):
         missed = Visit.objects.get(participant=participant, code="M03")
         actions.miss_visit(by=cast.ana, visit=missed, because="travelling")
     later = build.attended(cast.ana, participant, "M06")
-    build.form(cast.ana, later, "ceap", "right", clinical="C6", **NOT_ASKED)
+    build.form(cast.ana, later, "ceap", "right", clinical="C6")
     ulcers.assessed(cast.ana, later, ulcer)
     ulcers.ulcer(cast.ana, later, "left")
     on = later.attended_on
@@ -85,6 +82,31 @@ def test_every_fact_is_a_mark_a_row_and_a_link(client, cast, followed):
     assert table.count("<tr>") - 1 == len(facts)
     for address in {address.partition("#")[0] for address, _name in drawn(page)}:
         assert client.get(address).status_code == 200
+
+
+def test_the_facts_name_the_worst_leg_by_the_last_class_of_each(client, cast):
+    participant = build.participant(cast.ana)
+    client.force_login(cast.ana)
+
+    def worst():
+        page = main_of(page_of(client, participant).content.decode())
+        said = re.search(r"<dt>CEAP, worst leg</dt><dd>(.*?)</dd>", page)[1]
+        return re.sub(r"<[^>]+>", "", said)
+
+    assert worst() == "not yet graded"
+    visit = build.attended(cast.ana, participant)
+    baseline = show_date(visit.attended_on)
+    for limb, clinical in (("right", "C2"), ("left", "C2r")):
+        build.form(cast.ana, visit, "ceap", limb, clinical=clinical)
+    assert worst() == f"C2r (Left leg, {baseline})"
+    build.form(cast.ana, visit, "ceap", "right", clinical="C4a")
+    assert worst() == f"C4a (Right leg, {baseline})"
+    later = build.attended(cast.ana, participant, "M03")
+    unseen = {"clinical": "not_assessable"}
+    build.form(cast.ana, later, "ceap", "right", clinical=None, absent=unseen)
+    assert worst() == f"C4a (Right leg, {baseline})"
+    build.form(cast.ana, later, "ceap", "left", clinical="C5")
+    assert worst() == f"C5 (Left leg, {show_date(later.attended_on)})"
 
 
 def test_a_marks_name_says_leg_what_date_and_value(client, cast, followed):
@@ -233,10 +255,10 @@ def test_a_blank_form_has_every_item_asked_and_no_answer(client, cast):
     for asked in visit.asked:
         for item in FORMS[asked.form].items(asked.sections).values():
             assert item.derived or item.companion_of or escape(item.label) in page
-    text = re.sub(r"<[^>]+>", "", page)
-    assert "C4a pigmentation or eczema" in text
-    assert "2 2 to 6 cm" in text
-    assert "amputated_below_knee" not in text
-    assert "Pro Pr,o reflux and obstruction" in text
+    assert "C4a pigmentation or eczema" in page
+    words = re.sub(r"<[^>]+>", "", page)
+    assert "2 2 to 6 cm" in words
+    assert "amputated_below_knee" not in page
+    assert "Pro Pr,o reflux and obstruction" in words
     assert "Ulcer: ______" in page
     assert "<input" not in main_of(page)

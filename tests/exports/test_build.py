@@ -131,9 +131,8 @@ def test_dates_leave_as_study_days(cohort, built):
         if row["visit"] == "BL"
     }
     assert baseline == ("0", "2")
-    middle = (dates.span("2024-02").middle - ENROLLED).days
     for ulcer in opened.table("ulcers"):
-        assert ulcer["ulcer_onset_on"] == str(middle)
+        assert ulcer["ulcer_onset_on"] == "-30"  # February, enrolled in March
         assert ulcer["ulcer_onset_on_precision"] == "month"
     assert {row["participant_enrolled_on"] for row in opened.table("participants")} == {"2024"}
     assert {row["participant_age_at_enrolment"] for row in opened.table("participants")} == {
@@ -141,18 +140,32 @@ def test_dates_leave_as_study_days(cohort, built):
     }
 
 
-def test_partial_dates_leave_as_the_middle_of_what_is_known(cohort, built):
-    onsets = ["2023", "2024", "2023-02", "2024-02", "2024-04", "2024-12", "2024-03-01"]
+def days_told(onset):
+    """As the protocol tells a partial date: whole years, whole months, or exactly."""
+    year, month, day = (int(part) for part in f"{onset}-01-01"[:10].split("-"))
+    match dates.precision(onset):
+        case "year":
+            return (year - ENROLLED.year) * 365
+        case "month":
+            return ((year - ENROLLED.year) * 12 + month - ENROLLED.month) * 30
+        case _:
+            return (date(year, month, day) - ENROLLED).days
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_partial_dates_leave_as_whole_years_and_months(cohort, built, profile):
+    onsets = ["1999", "2024", "2023-02", "2024-03", "2024-12", "2024-03-01", "2023-12-31"]
     with user_scope(cohort.ana):
         one = cohort.people[0].ulcers.get()
         for number, onset in enumerate(onsets, 2):
             one.pk, one.label, one.onset_on = None, f"R{number}", onset
             one.save(force_insert=True)
-    rows = {row["ulcer"]: row for row in built(forms=["ulcers"]).table("ulcers")}
+    rows = {row["ulcer"]: row for row in built(profile, forms=["ulcers"]).table("ulcers")}
+    told = [rows[f"R{number}"]["ulcer_onset_on"] for number, _onset in enumerate(onsets, 2)]
+    assert told == [str(days_told(onset)) for onset in onsets]
+    assert told[:5] == ["-9125", "0", "-390", "0", "270"]
     for number, onset in enumerate(onsets, 2):
-        row, middle = rows[f"R{number}"], dates.span(onset).middle
-        assert row["ulcer_onset_on"] == str((middle - ENROLLED).days)
-        assert row["ulcer_onset_on_precision"] == dates.precision(onset)
+        assert rows[f"R{number}"]["ulcer_onset_on_precision"] == dates.precision(onset)
 
 
 def test_ages_are_capped_and_banded(cohort, built):

@@ -65,6 +65,7 @@ def test_major_events_leave_as_one_and_minor_ones_as_they_are(cohort, built, vis
         build.row(cohort.ana, someone, "event", occurred_on=ENROLLED, **values)
     build.row(cohort.ana, someone, "end", ended_on=ENROLLED, reason="died")
     build.row(cohort.ana, cohort.people[1], "end", ended_on=ENROLLED, reason="moved")
+    build.row(cohort.ben, cohort.people[2], "end", ended_on=ENROLLED, reason="completed")
     opened = built(forms=["event", "end"])
     columns = ["occurrence", "event_kind", "event_limb", "event_related_to_ulcer"]
     assert [[row[name] for name in columns] for row in opened.table("event")] == [
@@ -73,12 +74,48 @@ def test_major_events_leave_as_one_and_minor_ones_as_they_are(cohort, built, vis
         ["3", "major_event", "", ""],
     ]
     assert "event_cause_of_death" not in opened.table("event")[0]
-    assert {row["end_reason"] for row in opened.table("end")} == {"major_event", "moved"}
+    reasons = sorted(row["end_reason"] for row in opened.table("end"))
+    assert reasons == ["completed", "not_completed", "not_completed"]
     opened = built("limited", forms=["event", "end"])
     kinds = [row["event_kind"] for row in opened.table("event")]
     assert kinds == ["amputation_toe", "cellulitis", "death"]
     assert [row["event_cause_of_death"] for row in opened.table("event")] == ["", "", "sepsis"]
-    assert {row["end_reason"] for row in opened.table("end")} == {"died", "moved"}
+    reasons = sorted(row["end_reason"] for row in opened.table("end"))
+    assert reasons == ["completed", "died", "moved"]
+
+
+def test_no_absence_code_tells_one_major_event_from_another(cohort, built, visit):
+    """A death is not asked for its leg, so a code there would be an amputation's."""
+    build.row(
+        cohort.ana,
+        visit.participant,
+        "event",
+        kind="amputation_toe",
+        occurred_on=ENROLLED,
+        absent={"limb": "unknown", "related_to_ulcer": "unknown"},
+    )
+
+    def told(profile):
+        codes = built(profile, forms=["event"]).table("absence_codes")
+        return {(row["form"], row["item"]) for row in codes if row["form"] == "event"}
+
+    assert told("safe_harbor") == set()
+    assert told("limited") == {("event", "limb"), ("event", "related_to_ulcer")}
+
+
+def test_dialysis_leaves_as_another_treatment_beside_grouped_conditions(cohort, built, visit):
+    for kind in ("dialysis", "other", "bisphosphonate"):
+        about = {"kind": kind, "started_on": "2020", "ongoing": True}
+        build.row(cohort.ana, visit.participant, "treatment", **about)
+
+    def kinds(profile):
+        opened = built(profile, forms=["treatment"])
+        return opened, [row["treatment_kind"] for row in opened.table("treatment")]
+
+    opened, told = kinds("safe_harbor")
+    assert told == ["other", "other", "bisphosphonate"]
+    assert b"dialysis" not in opened.files["codebook.csv"]
+    assert kinds("limited")[1] == ["dialysis", "other", "bisphosphonate"]
 
 
 def test_a_log_has_one_row_an_occurrence_with_its_leg(cohort, built, visit):

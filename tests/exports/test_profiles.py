@@ -1,11 +1,14 @@
 """The allow-list: what has no rule stops the build."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as some
+from psycopg import sql
 
 from registry.core import codebook
 from registry.core.dictionary import Kind, Privacy
@@ -75,6 +78,36 @@ def test_free_text_declared_as_released_is_refused():
     loose = replace(entry, item=replace(entry.item, privacy=Privacy.RELEASE), name="loose")
     with pytest.raises(UnmappedError, match="never leaves as it is"):
         list(SAFE_HARBOR.columns(loose, "t"))
+
+
+def columns_of(profile, kind, name=None):
+    for entry in codebook.entries():
+        if entry.kind == kind and name in (None, f"{entry.form}.{entry.name}"):
+            yield entry, next(iter(profile.columns(entry, "p" if name else "t")))
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_no_partial_date_gives_back_the_day_of_enrolment(db, profile):
+    """Whoever knows the stored year or month has at least a month's days of enrolment to choose.
+
+    He reads what leaves of the date, and what leaves of the enrolment itself.
+    """
+    [(_entry, enrolled)] = columns_of(profile, Kind.DATE, "participant.enrolled_on")
+    partial = list(columns_of(profile, Kind.PARTIAL_DATE))
+    assert partial
+    for entry, column in partial:
+        statement = sql.SQL(
+            "SELECT t.{item}, {days}, {enrolled} FROM (SELECT day::date AS enrolled_on FROM"
+            " generate_series('2023-01-01'::date, '2023-12-31', '1 day') day) p"
+            " CROSS JOIN unnest(%s::text[]) AS t({item})"
+        ).format(
+            item=sql.Identifier(str(entry.column.column)), days=column.sql, enrolled=enrolled.sql
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [["1999", "2022", "2023", "1999-02", "2023-02", "2024-01"]])
+            candidates = Counter(cursor.fetchall())
+        assert candidates.total() == 6 * 365
+        assert min(candidates.values()) >= 28, entry.export_name
 
 
 counts = some.lists(

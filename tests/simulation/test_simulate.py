@@ -1,5 +1,6 @@
 """The synthetic cohort: reproducible, within every wall, and its truth can be found again."""
 
+from collections import Counter
 from datetime import date
 from itertools import islice
 
@@ -9,9 +10,10 @@ from django.core.management import CommandError, call_command
 from registry.access.models import User
 from registry.access.scope import scope
 from registry.audit.models import Change
+from registry.crfs.models import Body, Ceap, Villalta
 from registry.imaging.models import Reading
 from registry.participants.models import Identity, Participant
-from registry.quality.checks import findings_of
+from registry.quality.checks import findings_of, keep_up
 from registry.simulation.cohort import TRUTH, people
 from registry.simulation.writing import sites, write
 from registry.visits.models import FormEntry, Visit
@@ -32,6 +34,7 @@ def test_a_person_does_not_depend_on_how_many_are_drawn():
 
 
 def test_what_is_told_on_one_form_agrees_with_the_others():
+    drawn = Counter()
     for person in people(5, 300, 4, TODAY):
         ulcers = {row["limb"] for row in person.rows("past_ulcer")}
         thromboses = {row["limb"] for row in person.rows("event") if row["kind"] == "dvt"}
@@ -46,6 +49,12 @@ def test_what_is_told_on_one_form_agrees_with_the_others():
         reasons = [row["reason"] for row in person.rows("end")]
         assert reasons in ([], ["died"] * len(deaths), ["lost_to_follow_up"])
         assert len(person.rows("contact")) == (3 if "lost_to_follow_up" in reasons else 0)
+        told = [list(person.told("villalta", leg.limb)) for leg in person.legs]
+        drawn += Counter(villalta=sum(map(len, told)), past_ulcer=len(ulcers))
+        drawn += Counter(row["kind"] for row in person.rows("event"))
+        drawn += Counter(reasons)
+    every = {"villalta", "past_ulcer", "dvt", "death", "died", "lost_to_follow_up"}
+    assert every <= drawn.keys()
 
 
 @pytest.fixture
@@ -77,6 +86,15 @@ def test_history_names_who_wrote(written):
 def test_the_cohort_breaks_no_rule_of_the_registry(written):
     found = findings_of(Participant.objects.values_list("pk", flat=True)[:25])
     assert not found, [located.message for _participant, located in found.values()]
+
+
+def test_what_records_derive_from_others_is_written_as_the_registry_keeps_it(written):
+    for model in (Villalta, Body, Ceap):
+        assert model.objects.exists()
+    before = Change.objects.count()
+    for number in Participant.objects.values_list("pk", flat=True):
+        keep_up(number)
+    assert Change.objects.count() == before
 
 
 def test_bad_arguments_are_one_sentence(committed):
