@@ -10,7 +10,7 @@ from typing import Any
 from django.http import QueryDict
 
 from registry.audit.models import Change
-from registry.visits.merge import Merged, Raw, answers, merge, plain, take
+from registry.visits.merge import Merged, Raw, answers, is_answer, merge, plain, take
 from registry.visits.models import FormEntry
 
 from .column import Column
@@ -44,7 +44,7 @@ class Comparison:
         return [
             item
             for item in dict.fromkeys([*new, *old])
-            if not self.column.same(old.get(item, {}), new.get(item, {}))
+            if is_answer(item) and not self.column.same(old.get(item, {}), new.get(item, {}))
         ]
 
 
@@ -77,7 +77,7 @@ def _read(posted: str | None) -> Raw:
     """Answers sent as JSON; none when it is not what a page sends."""
     try:
         read = json.loads(posted or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(read, dict):
         return {}
@@ -98,7 +98,8 @@ def tell(section: Section, compared: list[Comparison]) -> None:
         section.seen |= take({}, one.stored, one.merged.both)
         for item in (*one.merged.both, *one.merged.theirs):
             both = item in one.merged.both
-            if not both and item.endswith("-examiner"):  # each page proposes its own user
+            # Each page proposes its own user.
+            if not is_answer(item) or (not both and item.endswith("-examiner")):
                 continue
             difference = Difference(
                 control=item,

@@ -40,6 +40,11 @@ def item_of(control: str) -> str:
     return control.partition("__")[0]
 
 
+def is_answer(item: str) -> bool:
+    """Whether it is an item: a page also keeps what it filled (``…-__rest``), for its undo."""
+    return not item.endswith("-")
+
+
 def answers(raw: Raw) -> dict[str, Raw]:
     """Item → its answer."""
     found: dict[str, Raw] = {}
@@ -71,7 +76,7 @@ def merge(
             continue
         if same(my, was):
             alone.append(item)
-        elif same(their, was):
+        elif same(their, was) or not is_answer(item):  # nobody is asked about a page's own note
             kept.append(item)
         else:
             both.append(item)

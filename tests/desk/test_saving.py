@@ -296,13 +296,36 @@ def test_what_one_person_typed_is_not_saved_as_another(cast, visit, pages):
     assert draft_of(cast, visit) is None
 
 
-@pytest.mark.parametrize("base", ["", "x", "[]", '{"laboratory-phosphate": 3}', "null"])
+@pytest.mark.parametrize(
+    "base", ["", "x", "[]", '{"laboratory-phosphate": 3}', "null", "[" * 100_000]
+)
 def test_a_base_that_no_page_sends_overwrites_nothing(cast, visit, pages, base):
     build.form(cast.ana, visit, "laboratory", phosphate="1.1")
     page = pages(cast.hiro, visit)
     page.hidden["base"] = base
     page.holds[PHOSPHATE] = ["1.2"]
     assert page.send().status_code == 409
+
+
+def test_a_character_that_no_database_keeps_is_refused(cast, visit, pages):
+    page = pages(cast.ana, visit)
+    for script in (False, True):
+        assert page.send(script=script, **{PHOSPHATE: "1\0"}).status_code == 400
+    assert draft_of(cast, visit) is None
+    for url in ("/queries/?form=%00", "/participants/%00/", "/participants/%00/logs/event/1/"):
+        assert page.client.get(url).status_code == 400
+
+
+def test_the_rest_filled_on_one_page_is_no_difference_on_another(cast, visit, pages):
+    first, second, third = (pages(cast.ana, visit) for _page in range(3))
+    filled = first.send("rest_absent", **{"rest-laboratory": "not_done"})
+    assert filled.status_code == 302
+    second.holds[PHOSPHATE] = ["1.1"]
+    answer = second.send(script=True)
+    assert (answer.status_code, answer.json()["both"]) == (409, 1)  # the phosphate is not done
+    assert "__rest" not in answer.json()["base"]
+    assert third.send("rest_absent", **{"rest-laboratory": "unknown"}).status_code == 409
+    assert third.send("rest_undo").status_code == 302
 
 
 def test_a_locked_form_says_so_to_the_script(cast, visit, pages):
