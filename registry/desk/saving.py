@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -24,7 +24,7 @@ from registry.access.views import UserRequest, needs
 from registry.core.errors import RefusedError
 from registry.visits import actions
 from registry.visits.crf import Crf
-from registry.visits.merge import Raw, answers
+from registry.visits.merge import answers
 
 from . import guard
 from .column import Column
@@ -90,14 +90,12 @@ def save_section(
             return JsonResponse({"message": refused}, status=409)
         return show(409, refused)
     action = request.POST.get("action", "draft")
-    post, filled = _filled(request, section) if action in FILLING else (request.POST, "")
-    section.bind(request.user, last=last)
-    compared = compare(section, post)
+    section.bind(request.user, data=request.POST, last=last)
+    filled = section.fill(action, request.POST) if action in FILLING else ""
+    compared = compare(section, request.POST)
     tell(section, compared)
-    held: Raw = {}
     for one in compared:
-        held |= one.shown
-    section.bind(request.user, data=MultiValueDict(held), last=last)
+        one.column.form = one.column.make(MultiValueDict(one.shown))
     try:
         status = _act(request, section, compared, action)
     except RefusedError as refused:
@@ -115,17 +113,6 @@ def save_section(
         return done()
     section.base = base_after(compared, written=written, shown=True)
     return show(status)
-
-
-def _filled(request: UserRequest, section: Section) -> tuple[QueryDict, str]:
-    """What was posted, with the answers that its action fills in, and what was done in words."""
-    section.bind(request.user, data=request.POST)
-    said = section.fill(request.POST["action"], request.POST)
-    post = request.POST.copy()
-    for column in section.columns:
-        for control, values in column.form.raw().items():
-            post.setlist(control, values)
-    return post, said
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 Raw = dict[str, list[str]]
+UNIT = "__unit"  # how the control of a number's unit ends
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,20 @@ class Merged:
 
 
 def plain(held: Mapping[str, Iterable[str]]) -> Raw:
-    """A :data:`Raw` of what controls hold: blanks left out, line breaks as one character."""
+    """A :data:`Raw` of what controls hold: blanks left out, line breaks as one character.
+
+    A unit without its number is blank too: each page proposes the one that it saw last.
+    """
     whole = {
         name: [value.replace("\r\n", "\n") for value in values if value.strip()]
         for name, values in held.items()
     }
-    return {name: values for name, values in whole.items() if values}
+    filled = {name: values for name, values in whole.items() if values}
+    return {
+        name: values
+        for name, values in filled.items()
+        if not name.endswith(UNIT) or item_of(name) in filled
+    }
 
 
 def item_of(control: str) -> str:

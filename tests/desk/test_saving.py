@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -20,6 +21,13 @@ from .posting import Page
 
 pytestmark = pytest.mark.slow
 
+# Nobody has looked at the leg: nothing is proposed that could be confirmed.
+UNPROPOSED = {
+    "proposal_confirmed": False,
+    "overridden_to": "dystrophic",
+    "basis": "histology",
+    "override_reason": "biopsy",
+}
 PHOSPHATE, CRP = "laboratory-phosphate", "laboratory-crp"
 
 
@@ -367,7 +375,8 @@ def test_complete_visit_is_one_press_when_nothing_is_owed(cast, visit, pages):
         for entry in visit.entries.exclude(form="laboratory"):
             if entry.form == "ulcers":
                 continue
-            build.form(cast.ana, visit, entry.form, entry.limb)
+            judged = UNPROPOSED if entry.form == "calcinosis" else {}
+            build.form(cast.ana, visit, entry.form, entry.limb, **judged)
     page = pages(cast.ana, visit)
     page.holds |= {"laboratory-sampled_on": ["v"], PHOSPHATE: ["1.1"]}
     page.send()
@@ -401,6 +410,42 @@ def test_discarding_through_the_action_says_stale(cast, visit):
         actions.discard_draft(by=cast.ana, entry=entry, revision=entry.revision + 1)
 
 
+# -- what is kept as a draft --------------------------------------------------------------------
+
+
+def test_a_draft_keeps_the_day_and_the_code_that_were_meant(cast, visit, pages):
+    page = pages(cast.ana, visit)
+    yesterday = (cast.tokyo.today - timedelta(days=1)).isoformat()
+    page.holds |= {"laboratory-sampled_on": ["-1"], PHOSPHATE: [".nd"]}
+    page.send(script=True)
+    draft = draft_of(cast, visit)
+    assert draft["laboratory-sampled_on"] == [yesterday]
+    assert (PHOSPHATE in draft, draft[f"{PHOSPHATE}__absent"]) == (False, ["not_done"])
+
+
+def test_a_unit_without_its_number_is_no_answer(cast, visit, pages):
+    """The page proposes the unit typed last; the script's request knows no last visit."""
+    calcium = "laboratory-calcium_total"
+    build.form(
+        cast.ana,
+        visit,
+        "laboratory",
+        calcium_total="2.445",
+        calcium_total_typed="9.8",
+        calcium_total_unit="mg/dL",
+    )
+    other = build.participant(cast.ana)
+    later = build.attended(cast.ana, visit.participant, "M12")
+    build.form(cast.ana, build.attended(cast.ana, other), "laboratory")
+    page = pages(cast.ana, later)
+    page.holds |= {f"{calcium}__unit": ["mg/dL"], CRP: ["4"]}
+    answer = page.send(script=True)
+    assert (answer.status_code, answer.json()["compare"].strip()) == (200, "")
+    assert f"{calcium}__unit" not in draft_of(cast, later)
+    text = page.client.get(reverse("visit", args=[later.pk])).content.decode()
+    assert re.search(f'name="{calcium}__unit" value="mg/dL"[^>]* checked', text)
+
+
 # -- what is computed ----------------------------------------------------------------------------
 
 
@@ -417,3 +462,19 @@ def test_totals_follow_what_is_typed_and_never_from_the_impossible(cast, visit, 
     typed["laboratory-calcium_total"] = "2,5"
     derived = page.send(script=True, **typed).json()["derived"]
     assert "<dt>Corrected calcium</dt><dd>2.5 mmol/L</dd>" in derived["laboratory"]
+
+
+def test_what_only_saving_computes_is_not_shown_beside_another_weight(cast, visit, pages):
+    build.form(cast.ana, visit, "history")
+    later = build.attended(cast.ana, visit.participant, "M12")
+    build.form(cast.ana, later, "body", weight_kg="80")
+    page = pages(cast.ana, later, "body")
+    assert (
+        "Body mass index"
+        in page.client.get(reverse("visit", args=[later.pk]))
+        .content.decode()
+        .split('id="form-body"')[1]
+        .split("</section>")[0]
+    )
+    derived = page.send(script=True, **{"body-weight_kg": "120"}).json()["derived"]
+    assert "Body mass index" not in derived["body"]
