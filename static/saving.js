@@ -96,6 +96,9 @@ class Section {
     for (const place of document.querySelectorAll(`[data-state-of="${this.form.parentElement.id}"]`)) {
       place.innerHTML = answer.state;
     }
+    for (const [entry, revision] of Object.entries(answer.revisions)) {
+      for (const input of document.querySelectorAll(`[name="revision-${entry}"]`)) input.value = revision;
+    }
     for (const [prefix, html] of Object.entries(answer.derived)) {
       document.querySelector(`[data-derived-of="${CSS.escape(prefix)}"]`).innerHTML = html;
     }

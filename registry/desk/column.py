@@ -135,8 +135,3 @@ class Column:
         return sum(
             name not in answered and item.asked(values) for name, item in self.form.items.items()
         )
-
-
-def prefix_of(entry: FormEntry) -> str:
-    """What the names of an entry's controls begin with: form, leg and occurrence."""
-    return "-".join(part for part in (entry.form, entry.limb, entry.occurrence) if part)

@@ -13,9 +13,9 @@ from registry.core.dictionary import items_of
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
-from registry.visits.crf import FORMS, Crf
+from registry.visits.crf import Crf
 
-from .column import prefix_of
+from .address import url_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def places_of(queries: Iterable[DataQuery]) -> dict[int, Place]:
 
 def _with_entry(model: Any) -> Any:
     if issubclass(model, Crf):
-        return model.objects.select_related("entry__visit__participant")
+        return model.objects.select_related("entry__visit__participant", "entry__participant")
     return model.objects.all()
 
 
@@ -82,27 +82,10 @@ def _place(query: DataQuery, record: Any, participant: Participant | None) -> Pl
     if isinstance(record, Crf):
         entry = record.entry
         visit = entry.visit
-        asked = visit and next((one for one in visit.asked if one.form == entry.form), None)
-        if visit and asked:
-            on_page = query.item in record_items(entry.form, asked.sections)
-            anchor = f"id_{prefix_of(entry)}-{query.item}" if on_page else f"form-{entry.form}"
-            url = f"{reverse('visit', args=[visit.pk])}#{anchor}"
-        elif entry.visit_id is None and participant:  # a row of a log
-            number = participant.study_number
-            url = f"{reverse('log', args=[number, entry.form])}#id_{prefix_of(entry)}-{query.item}"
-        else:
-            url = home
+        asked = visit is None or any(one.form == entry.form for one in visit.asked)
+        url = url_of(entry, query.item) if asked else home
         return Place(participant, visit.label if visit else "", form, entry.place, item, url)
     if isinstance(record, Ulcer):
         url = reverse("ulcer", args=[record.pk])
         return Place(participant, "", form, record.label, item, url)
     return Place(participant, "", "" if isinstance(record, Participant) else form, "", item, home)
-
-
-def record_items(form: str, sections: tuple[str, ...]) -> set[str]:
-    """The items of a form that have a control on the visit's page."""
-    return {
-        name
-        for name, item in FORMS[form].items(sections).items()
-        if not item.derived and not item.companion_of
-    }

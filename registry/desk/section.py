@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.access.models import User
+from registry.access.roles import Permission
 from registry.core.dictionary import ABSENCE_CODES
 from registry.core.forms import Clock, ItemsForm, show_value
 from registry.visits.actions import log_rows
@@ -23,7 +24,9 @@ from registry.visits.crf import FORMS, Carried, Crf, FormKind, LogCrf
 from registry.visits.merge import Raw
 from registry.visits.models import Attachment, FormEntry, Visit
 
-from .column import Column, prefix_of
+from .address import anchor_of, prefix_of
+from .column import Column
+from .reasons import Change
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Section:
         self.seen: Raw = {}  # the others' answers that the page offers for choice
         self.both: list[Difference] = []
         self.theirs: list[Difference] = []
-        self.changes: list[tuple[str, str, str, str]] = []  # control, label, old, new
+        self.changes: list[Change] = []
 
     def bind(
         self,
@@ -109,7 +112,7 @@ class Section:
                 copies=entry.limb == "left" and self.has_legs,
                 prefix=prefix_of(entry),
             )
-            if entry.locked:
+            if entry.locked or not user.may(Permission.ENTER, entry.site_id):
                 form.disable()
             return form
 
@@ -202,8 +205,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        row = f"-{self.entries[0].occurrence}" if self.log else ""
-        return f"form-{self.kind.code}{row}"
+        return anchor_of(self.entries[0])
 
     @property
     def url(self) -> str:

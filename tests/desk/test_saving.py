@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.audit.models import Change
 from registry.crfs.models import Laboratory, Vcss
@@ -17,7 +18,7 @@ from registry.visits import actions
 from registry.visits.models import FormEntry
 
 from .. import build
-from .posting import Page
+from .posting import Page, showing
 
 pytestmark = pytest.mark.slow
 
@@ -352,7 +353,9 @@ def test_a_locked_form_says_so_to_the_script(cast, visit, pages):
 
 def press_complete(page, visit):
     url = reverse("complete_visit", args=[visit.pk])
-    return page.client.post(url, {"page": page.hidden["page"]})
+    with user_scope(User.objects.get(pk=page.client.session["_auth_user_id"])):
+        shown = showing(visit=visit)
+    return page.client.post(url, {"page": page.hidden["page"]} | shown)
 
 
 def test_complete_visit_completes_what_owes_nothing_and_names_the_rest(cast, visit, pages):
