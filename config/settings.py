@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "registry.access.middleware.TextMiddleware",  # after the first to read what was posted
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "registry.access.language.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

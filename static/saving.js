@@ -18,6 +18,9 @@ class Section {
     this.form = form;
     this.prefixes = form.dataset.prefixes.split(" ");
     this.sent = ""; // what the server last judged, also where two people's answers differ
+    this.refused = ""; // what the server would not take, until it is tried again
+    this.complaint = ""; // and why
+    this.choices = new Map(); // item → whose answer was chosen to stay, until the server knows
     this.both = form.querySelectorAll(".compare [name=seen]").length;
     this.discarded = false;
   }
@@ -32,36 +35,59 @@ class Section {
       const ours = this.prefixes.some((prefix) => control.startsWith(prefix));
       if (ours && typeof value === "string" && value.trim()) (held[control] ??= []).push(value);
     }
+    for (const control of Object.keys(held)) { // a unit is no answer without its number
+      if (control.endsWith("__unit") && !held[itemOf(control)]) delete held[control];
+    }
     return held;
   }
 
   unsent() {
     if (this.discarded) return 0;
     const typed = this.typed();
+    // What was taken is saved, however the server spells it (“t” is a day there).
+    if (!this.both && JSON.stringify(typed) === this.sent) return 0;
     const base = this.base;
     const controls = [...Object.keys(typed), ...Object.keys(base)];
     return new Set(controls.filter((c) => sorted(typed[c]) !== sorted(base[c])).map(itemOf)).size;
   }
 
   get waiting() {
-    return this.unsent() > 0 && JSON.stringify(this.typed()) !== this.sent;
+    if (this.refused === this.asked) return false;
+    return this.choices.size > 0 || (this.unsent() > 0 && JSON.stringify(this.typed()) !== this.sent);
+  }
+
+  get stuck() {
+    return this.complaint !== "" && this.unsent() > 0;
+  }
+
+  // What the server is asked for: to keep the answers, and those chosen.
+  get asked() {
+    return JSON.stringify([this.typed(), ...this.choices]);
   }
 
   // Sends what the form holds; throws when the server did not take it.
-  async save(choice) {
+  async save() {
     const typed = JSON.stringify(this.typed());
+    const { asked } = this;
+    const chosen = [...this.choices];
     const body = new URLSearchParams();
     for (const [name, value] of new FormData(this.form)) {
       if (typeof value === "string" && name !== "csrfmiddlewaretoken") body.append(name, value);
     }
     body.append("action", "draft");
-    if (choice) body.append("choice", choice);
+    for (const [item, whose] of chosen) body.append("choice", `${whose} ${item}`);
     const response = await window.saphena.send(this.form.getAttribute("action"), {
       method: "POST", body, keepalive: body.toString().length < 60_000, signal: AbortSignal.timeout(PATIENCE),
     });
     const answer = response.headers.get("Content-Type")?.includes("json") ? await response.json() : {};
-    if (!answer.base) throw Object.assign(new Error("refused"), { message: answer.message ?? "" });
-    if (answer.message) throw Object.assign(new Error("refused"), { message: answer.message });
+    if (response.status === 401) throw new SignedOut();
+    if (!answer.base || answer.message) {
+      this.refused = asked;
+      this.complain(answer.message || (response.status === 404 ? shown.dataset.gone : shown.dataset.refused));
+      throw new Refused();
+    }
+    this.complain("");
+    for (const [item] of chosen) this.choices.delete(item);
     this.sent = typed;
     this.both = answer.both;
     this.form.elements.base.value = JSON.stringify(answer.base);
@@ -69,6 +95,9 @@ class Section {
     this.tell(answer.compare);
     for (const place of document.querySelectorAll(`[data-state-of="${this.form.parentElement.id}"]`)) {
       place.innerHTML = answer.state;
+    }
+    for (const [entry, revision] of Object.entries(answer.revisions)) {
+      for (const input of document.querySelectorAll(`[name="revision-${entry}"]`)) input.value = revision;
     }
     for (const [prefix, html] of Object.entries(answer.derived)) {
       document.querySelector(`[data-derived-of="${CSS.escape(prefix)}"]`).innerHTML = html;
@@ -96,10 +125,16 @@ class Section {
   }
 
   complain(text) {
-    const message = Object.assign(document.createElement("p"), { className: "message warning", textContent: text });
-    this.form.querySelector(".compare").replaceChildren(...(text ? [message] : []));
+    this.complaint = text;
+    this.form.querySelector(".refused")?.remove();
+    if (!text) return;
+    const said = Object.assign(document.createElement("p"), { className: "message warning refused", textContent: text });
+    this.form.querySelector(".compare").before(said);
   }
 }
+
+class SignedOut extends Error {} // session.js asks the password
+class Refused extends Error {} // by the server, for this section alone
 
 const sections = [...document.querySelectorAll("form.answers")]
   .filter((form) => form.querySelector("[name=action]"))
@@ -111,9 +146,9 @@ const shown = document.querySelector("#save-state");
 const spoken = Object.assign(document.createElement("p"), { className: "visually-hidden" });
 document.querySelector("#status").append(spoken);
 let savedAt = "";
-let failure = ""; // "", "offline" or "retrying"
+let failure = ""; // why nothing can be sent: "", "offline" or "retrying"
 let alarmed = false;
-let leaving = false;
+let passing = false; // a form whose turn it is to leave the page
 
 const unsent = () => sections.reduce((sum, section) => sum + section.unsent(), 0);
 
@@ -123,7 +158,7 @@ function words() {
   if (failure === "offline") {
     return ["offline", count === 1 ? shown.dataset.offlineOne : shown.dataset.offline.replace("{count}", count)];
   }
-  if (failure) return ["retrying", shown.dataset.retrying];
+  if (failure || sections.some((section) => section.stuck)) return ["retrying", shown.dataset.retrying];
   const waiting = sections.some((section) => section.waiting);
   if (!waiting && sections.some((section) => section.both)) return ["changed", shown.dataset.changed];
   return ["saving", shown.dataset.saving];
@@ -138,7 +173,7 @@ function show() {
     spoken.textContent = text;
     alarmed = alarm;
   }
-  if (unsent() && !leaving) addEventListener("beforeunload", stay);
+  if (unsent()) addEventListener("beforeunload", stay);
   else removeEventListener("beforeunload", stay);
 }
 
@@ -167,27 +202,49 @@ async function run() {
       failure = "";
       tries = 0;
     } catch (error) {
-      const network = error instanceof TypeError || !navigator.onLine;
-      if (error.message && !network && error.name === "Error") section.complain(error.message);
-      failure = network ? "offline" : "retrying";
-      wait = setTimeout(pump, RETRY[Math.min(tries++, RETRY.length - 1)]);
-      return false;
+      if (!(error instanceof Refused)) {
+        const network = error instanceof TypeError || !navigator.onLine;
+        failure = network ? "offline" : "retrying";
+        again();
+        return false;
+      }
+      failure = ""; // the server is there: the other sections go on
     }
     show();
   }
+  if (sections.some((section) => section.stuck)) again();
   return true;
 }
 
-// Everything sent, also what was typed while sending.
-async function flush() {
+const again = () => { wait = setTimeout(retry, RETRY[Math.min(tries++, RETRY.length - 1)]); };
+
+function retry() {
+  for (const section of sections) section.refused = "";
+  return pump();
+}
+
+function retryAtOnce() {
+  failure = "";
+  tries = 0;
+  retry();
+}
+
+// Everything sent that can be, also what was typed while sending. Says whether a form may leave:
+// not while the server is out of reach, while two answers stand for choice, or while the form's
+// own section is refused.
+async function flush(own) {
   if (running) await running;
+  await retry();
   while (sections.some((section) => section.waiting)) {
     if (!(await pump())) return false;
   }
+  if (own?.stuck) return false;
   return !sections.some((section) => section.unsent() && section.both);
 }
 
 function typed(event) {
+  const section = sections.find((one) => one.form.contains(event.target));
+  if (section) section.discarded = false; // typed after its draft was given up
   show();
   if (failure || !sections.some((section) => section.waiting)) return;
   since ||= Date.now();
@@ -202,32 +259,34 @@ const soonest = async () => { if (running) await running; pump(); };
 document.addEventListener("input", typed);
 document.addEventListener("change", typed);
 document.addEventListener("visibilitychange", (event) => { if (document.hidden) typed(event); });
-document.addEventListener("saphena:signed-in", () => { failure = ""; tries = 0; pump(); });
-addEventListener("online", () => { failure = ""; tries = 0; pump(); });
+document.addEventListener("saphena:signed-in", retryAtOnce);
+addEventListener("online", retryAtOnce);
 addEventListener("offline", () => { if (unsent()) failure = "offline"; show(); });
 
-// A form leaves the page only when every answer is on the server.
+// A form leaves the page when every answer is on the server. What a section holds that the server
+// refused stops no other's form: the browser then asks whether to leave it (`stay`).
 document.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
-  if (leaving || form.method !== "post" || form.closest("dialog")) return;
+  if (passing || form.method !== "post" || form.closest("dialog")) return;
   const section = sections.find((one) => one.form === form);
   if (!section && !unsent()) return;
   event.preventDefault();
   if (submitter?.name === "choice") {
-    if (running) await running;
-    try {
-      savedAt = await section.save(submitter.value);
-    } catch { failure = navigator.onLine ? "retrying" : "offline"; }
-    show();
+    const [whose, item] = submitter.value.split(" ");
+    section.choices.set(item, whose);
+    await soonest();
     return;
   }
   if (submitter?.value === "discard") section.discarded = true;
-  const whole = await flush();
+  const whole = await flush(section);
+  if (!whole && section) section.discarded = false;
   show();
   if (!whole || submitter?.value === "draft") return;
-  leaving = true;
-  show();
-  setTimeout(() => form.requestSubmit(submitter)); // not while this event is still under way
+  setTimeout(() => { // not while this event is still under way
+    passing = true;
+    form.requestSubmit(submitter);
+    passing = false;
+  });
 });
 
 // -- focus ---------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Every request of a signed-in user runs in one transaction, in that user's scope."""
+"""Every request of a signed-in user runs in one transaction, in that user's scope.
+
+What PostgreSQL could not keep is refused before any view looks at it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -15,6 +19,24 @@ from django.utils.cache import add_never_cache_headers
 
 from . import tokens
 from .scope import user_scope
+
+
+class TextMiddleware:
+    """Refuse addresses, parameters and fields with a NUL character.
+
+    No keyboard types one, and a filter or a draft that held one would fail in the database.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *view: Any) -> None:
+        sent = [*request.GET.lists(), *request.POST.lists()]
+        if "\0" in request.path or any("\0" in text for _name, texts in sent for text in texts):
+            raise BadRequest("NUL character")
 
 
 class ScopeMiddleware:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from django_htmx.middleware import HtmxDetails
 
-from registry.core.errors import RefusedError
+from registry.core.errors import ConflictError, RefusedError
 
 from . import actions
 from .forms import (
@@ -60,12 +60,26 @@ def needs(*permissions: Permission) -> Callable[[View], View]:
         def guarded(request: UserRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not any(request.user.may(permission) for permission in permissions):
                 raise PermissionDenied
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except ConflictError as conflict:
+                return _conflict(request, str(conflict))
 
         guarded.permissions = permissions  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def by_script(request: HttpRequest) -> bool:
+    """Whether a page's script asks, which reads JSON."""
+    return request.headers.get("Accept") == "application/json"
+
+
+def _conflict(request: HttpRequest, message: str) -> HttpResponse:
+    if by_script(request):
+        return JsonResponse({"message": message}, status=409)
+    return render(request, "access/conflict.html", {"problems": [("", message)]}, status=409)
 
 
 def fetch(request: UserRequest, records: SiteRecords, permission: Permission, **which: Any) -> Any:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from .numbers import UnreadableError
 
 YEARS = (1900, 2200)
+LONGEST = 40  # characters; no spelling of a date or a time is longer
 # English, Portuguese: what people type whatever the page's language.
 _MONTHS = {
     word: number
@@ -44,9 +45,10 @@ _MONTH = [
     re.compile(r"(?P<y>\d{4})年(?P<m>\d{1,2})月"),
     re.compile(r"(?P<month>[^\W\d_]{3,})[ .-]*(?:de )?(?P<y>\d{4})"),
 ]
-# A part typed as unknown, at the end or (of dates that begin with the day) the beginning.
+# A part typed as unknown, at the end or (of dates that begin with the day) the beginning. Each
+# question mark is a part: one mark or two in each would be tried in every combination.
 _UNKNOWN = re.compile(
-    r"(?:[-/. ]*(?:\?{1,2}|uk|unk)(?:日|月)?)+$|^(?:(?:\?{1,2}|uk|unk)[-/. ]+)+", re.IGNORECASE
+    r"(?:[-/. ]*(?:\?|uk|unk)(?:日|月)?)+$|^(?:(?:\?{1,2}|uk|unk)[-/. ]+)+", re.IGNORECASE
 )
 _TIME = re.compile(
     r"(?P<hour>\d{1,2})(?:[:.h時](?P<minute>\d{2})?分?)?|(?P<both>\d{4})", re.IGNORECASE
@@ -61,7 +63,7 @@ def read_date(text: str, *, today: date, visit_on: date | None = None, order: st
     All-number day and month are asked about unless only one reading exists or the site has
     declared its ``order`` (``dmy`` or ``mdy``). Raises :class:`UnreadableError`.
     """
-    typed = unicodedata.normalize("NFKC", text).strip()
+    typed = _typed(text)
     if day := relative_date(typed, today, visit_on):
         return day
     for shape in _DAY:
@@ -82,6 +84,12 @@ def read_date(text: str, *, today: date, visit_on: date | None = None, order: st
     )
 
 
+def _typed(text: str) -> str:
+    """``text`` with each character in one spelling; nothing for what is too long to be read."""
+    bare = text.strip()
+    return unicodedata.normalize("NFKC", bare).strip() if len(bare) <= LONGEST else ""
+
+
 def relative_date(typed: str, today: date, visit_on: date | None = None) -> date | None:
     """The day meant by ``t``, ``v`` or ``-3``; None for any other text."""
     if typed.lower() == "t":
@@ -98,7 +106,7 @@ def read_time(text: str) -> time:
 
     Raises :class:`UnreadableError`.
     """
-    found = _TIME.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    found = _TIME.fullmatch(_typed(text))
     if found:
         both = found["both"] or f"{int(found['hour']):02d}{found['minute'] or '00'}"
         hour, minute = int(both[:2]), int(both[2:])
@@ -116,7 +124,7 @@ def read_partial_date(
 
     Raises :class:`UnreadableError`.
     """
-    typed = _UNKNOWN.sub("", unicodedata.normalize("NFKC", text).strip())
+    typed = _UNKNOWN.sub("", _typed(text))
     if re.fullmatch(r"\d{4}年?", typed):
         return f"{_year(typed[:4]):04d}"
     if month := _read_month(typed, text):
@@ -155,7 +163,7 @@ def _month(word: str, text: str) -> int:
 
 def _two_orders(first: int, second: int, year: int, typed: str, order: str) -> date:
     readings = {"dmy": (second, first), "mdy": (first, second)}
-    possible = {name: pair for name, pair in readings.items() if pair[0] <= 12}
+    possible = {name: pair for name, pair in readings.items() if 1 <= pair[0] <= 12}
     if order in possible and len(possible) == 2:
         possible = {order: readings[order]}
     if len(set(possible.values())) == 1:

@@ -102,6 +102,11 @@ class Item:
         return gettext(self.text)
 
     @property
+    def typed(self) -> bool:
+        """Whether a person answers it: neither computed nor a companion of another."""
+        return not self.derived and not self.companion_of
+
+    @property
     def help(self) -> str:
         return gettext(self.help_text) if self.help_text else ""
 

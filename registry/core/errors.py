@@ -1,4 +1,4 @@
-"""The one thing pages catch when an action says no."""
+"""What views catch when something says no."""
 
 
 class RefusedError(Exception):
@@ -10,3 +10,10 @@ class RefusedError(Exception):
     def __init__(self, message: str, item: str = "") -> None:
         super().__init__(message)
         self.item = item
+
+
+class ConflictError(Exception):
+    """A form that was sent does not fit what is there now, and nothing of it was saved.
+
+    Every view answers it with 409; the message says why.
+    """

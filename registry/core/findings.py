@@ -46,7 +46,7 @@ def judge(
     return [
         finding
         for name, item in items.items()
-        if not item.derived and not item.companion_of
+        if item.typed
         for finding in _judge_item(name, item, values, absent, confirmed or {})
     ]
 

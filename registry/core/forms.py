@@ -236,9 +236,7 @@ class ItemsForm(forms.Form):
         copies: bool = False,
         prefix: str | None = None,
     ) -> None:
-        self.items = {
-            name: item for name, item in items.items() if not item.derived and not item.companion_of
-        }
+        self.items = {name: item for name, item in items.items() if item.typed}
         self.clock, self.last, self.last_on = clock, last, last_on
         self.recorded = {name: v for name, v in (recorded or {}).items() if v is not None}
         self.draft, self.copies = draft, copies

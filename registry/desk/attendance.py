@@ -16,11 +16,11 @@ from registry.access.views import UserRequest, needs
 from registry.core.dates import read_time
 from registry.core.errors import RefusedError
 from registry.core.numbers import UnreadableError
+from registry.participants.guard import check_page
 from registry.visits import actions
 from registry.visits.forms import form_of
 from registry.visits.models import Visit
 
-from . import guard
 from .visit import bound_sections, show_visit, visible_visit
 
 Write = Callable[[Visit, Mapping[str, Any]], object]
@@ -54,8 +54,7 @@ def record_as_unscheduled(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    if misplaced := guard.misplaced(request, found.participant):
-        return _misplaced(request, found, misplaced)
+    check_page(request, found.participant)
     try:
         unscheduled = actions.record_as_unscheduled(by=request.user, visit=found)
     except RefusedError as refused:
@@ -90,8 +89,7 @@ def cancel_booking(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    if misplaced := guard.misplaced(request, found.participant):
-        return _misplaced(request, found, misplaced)
+    check_page(request, found.participant)
     try:
         actions.cancel_booking(by=request.user, visit=found)
     except RefusedError as refused:
@@ -136,8 +134,7 @@ def _change(request: UserRequest, pk: int, name: str, write: Write, done: str = 
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    if misplaced := guard.misplaced(request, found.participant):
-        return _misplaced(request, found, misplaced)
+    check_page(request, found.participant)
     form = form_of(found, name, request.POST)
     if form.is_valid():
         try:
@@ -151,8 +148,3 @@ def _change(request: UserRequest, pk: int, name: str, write: Write, done: str = 
             return redirect("visit", pk)
     sections = bound_sections(request, found)
     return show_visit(request, found, sections, status=422, forms={name: form})
-
-
-def _misplaced(request: UserRequest, visit: Visit, refused: str) -> HttpResponse:
-    sections = bound_sections(request, visit)
-    return show_visit(request, visit, sections, status=409, problems=[("", refused)])

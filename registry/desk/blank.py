@@ -52,7 +52,7 @@ def _paper(visit: Visit, kind: FormKind, sections: tuple[str, ...]) -> Paper:
     questions = [
         Question(item, [_option(code, item.choice_label(code)) for code, _l in item.choices])
         for item in kind.items(sections).values()
-        if not item.derived and not item.companion_of
+        if item.typed
     ]
     if issubclass(kind.model, LimbCrf):
         places = [str(name) for _limb, name in LIMBS]

@@ -24,14 +24,14 @@ PROPOSED = frozenset({"done_on", "examiner", "ceap_version", "assessed_on"})
 class Column:
     """One place of a form on the page: a leg, an ulcer, or the whole participant.
 
-    ``without_draft`` makes the form as it would be with no draft: from the record, else with
-    what the page proposes.
+    ``make`` makes its form from what was typed; from None as it would be with no draft: from the
+    record, else with what the page proposes.
     """
 
     entry: FormEntry
     form: ItemsForm
     record: Crf | None
-    without_draft: Callable[[], ItemsForm]
+    make: Callable[[Any], ItemsForm]
     carried: tuple[tuple[str, str, Carried], ...] = ()  # label, value, where it is from
     files: tuple[tuple[FileItem, int], ...] = ()  # and how many there are
     may_verify: bool = False
@@ -43,12 +43,17 @@ class Column:
 
     @property
     def derived(self) -> Iterator[tuple[str, str]]:
-        """Label and value of what is computed: from what is typed, else from the saved record."""
+        """Label and value of what is computed: from what is typed, else from the saved record.
+
+        What only saving finds out from other records is not shown beside what is typed.
+        """
         model = FORMS[self.entry.form].model
+        items = items_of(model)
         values: Mapping[str, Any] = vars(self.record) if self.record else {}
         if self.form.is_bound:
-            values = {**values, **derived_of(model, self.form.sound_values())}
-        for name, item in items_of(model).items():
+            found = {name: v for name, v in self.form.recorded.items() if items[name].derived}
+            values = derived_of(model, found | self.form.sound_values())
+        for name, item in items.items():
             if item.derived and name in values:
                 value = values[name]
                 shown = str(value) if item.kind == Kind.SCORE else show_value(item, value)
@@ -67,12 +72,20 @@ class Column:
         return plain(self.form.raw())
 
     @property
+    def stored(self) -> Raw:
+        """What they would hold if the page were opened now."""
+        draft = self.entry.draft
+        return plain(self.make(None if draft is None else MultiValueDict(draft)).raw())
+
+    @property
+    def without_draft(self) -> Raw:
+        """What they would hold without a draft."""
+        return plain(self.make(None).raw())
+
+    @property
     def typed(self) -> bool:
         """Whether anything beyond the proposals was typed."""
-        return any(
-            not control.endswith("__unit") and control.rpartition("-")[2] not in PROPOSED
-            for control in self.raw
-        )
+        return any(control.rpartition("-")[2] not in PROPOSED for control in self.raw)
 
     def read(self, raw: Raw) -> dict[str, Any]:
         """Control without prefix → the value read, or the text itself where it is unreadable."""
@@ -118,12 +131,7 @@ class Column:
     def blanks(self) -> int:
         """How many items are asked and hold neither a value nor an absence code."""
         values = self.read(self.raw)
-        answered = {item_of(name) for name in values if not name.endswith(("__unit", "__confirm"))}
+        answered = {item_of(name) for name in values if not name.endswith("__confirm")}
         return sum(
             name not in answered and item.asked(values) for name, item in self.form.items.items()
         )
-
-
-def prefix_of(entry: FormEntry) -> str:
-    """What the names of an entry's controls begin with: form, leg and occurrence."""
-    return "-".join(part for part in (entry.form, entry.limb, entry.occurrence) if part)

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import QueryDict
 
 from registry.audit.models import Change
-from registry.visits.merge import Merged, Raw, answers, merge, plain, take
+from registry.visits.merge import Merged, Raw, answers, is_answer, merge, plain, take
 from registry.visits.models import FormEntry
 
 from .column import Column
@@ -35,7 +35,7 @@ class Comparison:
     @cached_property
     def settled(self) -> Raw:
         """What the column would hold without a draft."""
-        return plain(self.column.without_draft().raw())
+        return self.column.without_draft
 
     @property
     def changed(self) -> list[str]:
@@ -44,18 +44,21 @@ class Comparison:
         return [
             item
             for item in dict.fromkeys([*new, *old])
-            if not self.column.same(old.get(item, {}), new.get(item, {}))
+            if is_answer(item) and not self.column.same(old.get(item, {}), new.get(item, {}))
         ]
 
 
 def compare(section: Section, post: QueryDict) -> list[Comparison]:
-    """Merge what was posted into a section bound to what is stored.
+    """Merge what was posted, to which the section is bound, into what is stored.
 
-    The page's base, the others' answers it showed and what was chosen between come from ``post``:
+    What was posted is taken as the controls keep it: “t” as a day, a typed code as a code. The
+    page's base, the others' answers it showed and what was chosen between come from ``post``:
     ``base`` and ``seen`` (JSON), ``choice`` (``mine <item>`` or ``theirs <item>``).
     """
     base, seen = _read(post.get("base")), _read(post.get("seen"))
-    mine = plain(dict(post.lists()))
+    mine: Raw = {}
+    for column in section.columns:
+        mine |= column.raw
     for whose, _space, item in (choice.partition(" ") for choice in post.getlist("choice")):
         base = take(base, seen, [item])
         if whose == "theirs":
@@ -67,7 +70,7 @@ def _compare(column: Column, base: Raw, mine: Raw) -> Comparison:
     names = {f"{column.form.prefix}-{name}" for name in column.form.fields}
     base = {control: values for control, values in base.items() if control in names}
     mine = {control: values for control, values in mine.items() if control in names}
-    stored = column.raw
+    stored = column.stored
     if column.entry.state == FormEntry.State.EMPTY:  # nobody saved yet: only proposals stand there
         base = stored
     return Comparison(column, base, mine, stored, merge(base, mine, stored, column.same))
@@ -77,7 +80,7 @@ def _read(posted: str | None) -> Raw:
     """Answers sent as JSON; none when it is not what a page sends."""
     try:
         read = json.loads(posted or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(read, dict):
         return {}
@@ -98,7 +101,8 @@ def tell(section: Section, compared: list[Comparison]) -> None:
         section.seen |= take({}, one.stored, one.merged.both)
         for item in (*one.merged.both, *one.merged.theirs):
             both = item in one.merged.both
-            if not both and item.endswith("-examiner"):  # each page proposes its own user
+            # Each page proposes its own user.
+            if not is_answer(item) or (not both and item.endswith("-examiner")):
                 continue
             difference = Difference(
                 control=item,

@@ -12,12 +12,13 @@ from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.errors import RefusedError
 from registry.core.findings import Level
+from registry.participants.guard import check_page
 
-from . import guard
 from .column import Column
-from .saving import lock, write
+from .saving import write
 from .section import Section, last_records, sections_of
-from .visit import show_visit, visible_visit
+from .shown import changed_since, hold
+from .visit import bound_sections, show_visit, visible_visit
 
 
 @needs(Permission.ENTER)
@@ -26,14 +27,14 @@ def complete_visit(request: UserRequest, pk: int) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    refused = guard.misplaced(request, found.participant)
-    if not refused:
-        lock(found.entries.all(), found.participant_id)
+    check_page(request, found.participant)
+    hold(found.entries.all(), found.participant_id)
+    if changed := changed_since(request.POST, found.entries.all()):
+        sections = bound_sections(request, found)
+        return show_visit(request, found, sections, status=409, problems=[("", changed)])
     sections = sections_of(found)
     for section in sections:
-        section.bind(request.user, last=last_records(found, section), judge=not refused)
-    if refused:
-        return show_visit(request, found, sections, status=409, problems=[("", refused)])
+        section.bind(request.user, last=last_records(found, section), judge=True)
     owed = [problem for section in sections for problem in _complete(request, section)]
     if not owed:
         messages.success(request, _("%(visit)s: complete.") % {"visit": found.label})

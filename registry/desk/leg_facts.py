@@ -20,6 +20,7 @@ from registry.participants.rules import STOPS_COLLECTION
 from registry.ulcers.models import Ulcer
 from registry.visits.rules import Status
 
+from .address import url_of
 from .timeline import DAY, Fact, Lane, Manner, Sign, Stretch, ulcer_course
 
 NOT_SEEN = {
@@ -104,7 +105,7 @@ def _of_form(record: Any, lane: Lane, on: date, shape: str, **words: Any) -> Fac
         lane=lane,
         side=side_of(entry.limb),
         on=show_date(on),
-        url=reverse("visit", args=[entry.visit_id]) + f"#form-{entry.form}",
+        url=url_of(entry),
         signs=(Sign(on, shape),),
         **words,
     )
@@ -234,7 +235,7 @@ def of_treatments(treatments: Iterable[Any], seen_on: date, until: date) -> Iter
             what=_("Treatment"),
             on=f"{show_partial_date(treatment.started_on)}, {ends}",
             value=kind,
-            url=_log_row(treatment),
+            url=url_of(treatment.entry),
             label=kind,
             stretches=tuple(stretches),
             signs=(Sign(start, "start"),),
@@ -253,7 +254,7 @@ def of_events(events: Iterable[Any]) -> Iterator[Fact]:
             what=_("Event"),
             on=show_date(event.occurred_on),
             value=kind,
-            url=_log_row(event),
+            url=url_of(event.entry),
             label=kind,
             signs=(Sign(event.occurred_on, "end" if event.kind == "death" else "event"),),
         )
@@ -271,7 +272,7 @@ def of_ends(ends: Iterable[Any]) -> Iterator[Fact]:
             what=_("End of participation"),
             on=show_date(end.ended_on),
             value=reason,
-            url=_log_row(end),
+            url=url_of(end.entry),
             label=reason,
             signs=(Sign(end.ended_on, "end"),),
         )
@@ -295,7 +296,7 @@ def of_past_ulcers(ulcers: Iterable[Any]) -> Iterator[Fact]:
             what=_("Past ulcer, as reported"),
             on=_("onset %(day)s") % {"day": onset},
             value=_("closed %(day)s") % {"day": closed},
-            url=_log_row(ulcer),
+            url=url_of(ulcer.entry),
             label=_("past"),
             stretches=(Stretch(known[0].first, max(known[0].last, known[-1].last), Manner.DOUBT),),
         )
@@ -304,9 +305,3 @@ def of_past_ulcers(ulcers: Iterable[Any]) -> Iterator[Fact]:
 def _doubt(days: Span) -> Iterator[Stretch]:
     if days.first < days.last:
         yield Stretch(days.first, days.last - DAY, Manner.DOUBT)
-
-
-def _log_row(record: Any) -> str:
-    entry = record.entry
-    number = entry.participant.study_number
-    return f"{reverse('log', args=[number, entry.form])}#form-{entry.form}-{entry.occurrence}"

@@ -9,23 +9,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from registry.access.roles import Permission
-from registry.access.views import UserRequest, fetch, needs
+from registry.access.views import UserRequest, needs
 from registry.core.errors import RefusedError
+from registry.participants.guard import check_page
 from registry.participants.models import Participant
 from registry.visits import actions
 from registry.visits.crf import FORMS, FormKind, LogCrf
 from registry.visits.models import FormEntry
 
-from . import guard
+from . import notes
+from .address import url_of
+from .participant import visible_participant
 from .reasons import REASONS
-from .saving import completes, lock, save_section
+from .saving import completes, save_section
 from .section import Section, saved_at
-
-
-def _visible(request: UserRequest, study_number: str, permission: Permission) -> Participant:
-    participants = Participant.objects.with_consent().select_related("site", "screening")
-    found: Participant = fetch(request, participants, permission, study_number=study_number.upper())
-    return found
+from .shown import changed_since, hold
 
 
 def _kind(form: str) -> FormKind:
@@ -37,9 +35,12 @@ def _kind(form: str) -> FormKind:
 
 def _sections(participant: Participant, kind: FormKind) -> list[Section]:
     rows = actions.log_rows(participant, kind.code)
-    for row in rows:
-        row.participant = participant
-    return [Section(kind, [row]) for row in rows]
+    sections = [Section(kind, [row]) for row in rows]
+    records = {one.entry_id: one for one in kind.model.objects.filter(entry__in=rows)}
+    for row, section in zip(rows, sections, strict=True):
+        row.participant = section.participant = participant
+        section.records = {row.pk: records[row.pk]} if row.pk in records else {}
+    return sections
 
 
 @needs(Permission.VIEW)
@@ -47,42 +48,42 @@ def log(request: UserRequest, study_number: str, form: str) -> HttpResponse:
     """The log's rows; POST adds one."""
     kind = _kind(form)
     if request.method != "POST":
-        found = _visible(request, study_number, Permission.VIEW)
+        found = visible_participant(request, study_number)
         sections = _sections(found, kind)
         for section in sections:
             section.bind(request.user)
         return _show(request, found, kind, sections)
-    found = _visible(request, study_number, Permission.ENTER)
+    found = visible_participant(request, study_number, Permission.ENTER)
+    check_page(request, found)
     try:
         row = actions.add_row(by=request.user, participant=found, form=form)
     except RefusedError as refused:
         messages.error(request, str(refused))
-        return _back(found, kind)
-    return _back(found, kind, f"#form-{form}-{row.occurrence}")
+        return redirect("log", found.study_number, form)
+    return redirect(url_of(row))
 
 
 @needs(Permission.ENTER)
 def log_row(request: UserRequest, study_number: str, form: str, row: str) -> HttpResponse:
     """Save one row, as a section of a visit is saved."""
     kind = _kind(form)
-    found = _visible(request, study_number, Permission.ENTER)
+    found = visible_participant(request, study_number, Permission.ENTER)
     if request.method != "POST":
         return redirect("log", found.study_number, form)
-    row_entry = FormEntry.objects.filter(participant=found, visit=None, form=form, occurrence=row)
-    lock(row_entry, found.pk if completes(request) else None)
+    entries = FormEntry.objects.filter(participant=found, visit=None, form=form, occurrence=row)
+    hold(entries, found.pk if completes(request) else None)
     sections = _sections(found, kind)
     section = next((one for one in sections if one.entries[0].occurrence == row), None)
     if section is None:
         raise Http404
 
-    def show(status: int, refused: str = "") -> HttpResponse:
+    def show(status: int) -> HttpResponse:
         for one in sections:
-            if one is not section or refused:
+            if one is not section:
                 one.bind(request.user)
-        problems = [("", refused)] if refused else section.problems
-        return _show(request, found, kind, sections, status, problems)
+        return _show(request, found, kind, sections, status, section.problems)
 
-    return save_section(request, section, show, lambda: _back(found, kind, f"#{section.anchor}"))
+    return save_section(request, section, show, lambda: redirect(url_of(section.entries[0])))
 
 
 @needs(Permission.ENTER)
@@ -90,28 +91,26 @@ def log_row(request: UserRequest, study_number: str, form: str, row: str) -> Htt
 def remove_log_row(request: UserRequest, study_number: str, form: str, row: str) -> HttpResponse:
     """Take a row out of the log, with a reason once it was completed."""
     kind = _kind(form)
-    found = _visible(request, study_number, Permission.ENTER)
+    found = visible_participant(request, study_number, Permission.ENTER)
     entries = FormEntry.objects.filter(participant=found, visit=None, form=form, occurrence=row)
+    hold(entries, found.pk)
     entry = entries.first()
     if entry is None:
         raise Http404
-    try:
-        if refused := guard.misplaced(request, found):
-            raise RefusedError(refused)
-        actions.remove_row(by=request.user, entry=entry, reason=request.POST.get("reason", ""))
-    except RefusedError as refused_by:
+    check_page(request, found)
+    problem, status = changed_since(request.POST, [entry]), 409
+    if not problem:
+        try:
+            actions.remove_row(by=request.user, entry=entry, reason=request.POST.get("reason", ""))
+        except RefusedError as refused:
+            problem, status = str(refused), 422
+    if problem:
         sections = _sections(found, kind)
         for section in sections:
             section.bind(request.user)
-        return _show(request, found, kind, sections, 422, [("", str(refused_by))])
+        return _show(request, found, kind, sections, status, [("", problem)])
     messages.success(request, _("%(form)s %(row)s is removed.") % {"form": kind.label, "row": row})
-    return _back(found, kind)
-
-
-def _back(participant: Participant, kind: FormKind, anchor: str = "") -> HttpResponse:
-    response = redirect("log", participant.study_number, kind.code)
-    response["Location"] += anchor
-    return response
+    return redirect("log", found.study_number, form)
 
 
 def _show(
@@ -128,7 +127,7 @@ def _show(
         "sections": sections,
         "problems": problems or [],
         "may_enter": request.user.may(Permission.ENTER, participant.site_id),
-        "page_token": guard.page_token(request.user, participant),
+        "queries": notes.attach(request.user, sections),
         "saved_at": saved_at(sections),
         "reasons": REASONS,
     }

@@ -15,7 +15,6 @@ from django.apps import apps
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from registry.access.models import User
@@ -29,7 +28,7 @@ from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
 from registry.visits.verified import answered
 
-from .column import prefix_of
+from .address import url_of
 from .section import Section
 
 
@@ -62,8 +61,11 @@ class Note:
         return bool(self.talks or self.verification or self.may_ask or self.may_verify)
 
 
-def attach(user: User, sections: Iterable[Section]) -> set[int]:
-    """Put the notes beside the items of every section; the answer: the queries shown (ids)."""
+def attach(user: User, sections: Iterable[Section]) -> list[tuple[DataQuery, str]]:
+    """Put the notes beside the items of every section.
+
+    Returns the other open queries about the sections' records, each with its section's anchor.
+    """
     columns = [
         (section, column) for section in sections for column in section.columns if column.record
     ]
@@ -74,7 +76,18 @@ def attach(user: User, sections: Iterable[Section]) -> set[int]:
         column.form.notes = {name: note for name, note in notes.items() if note}
         column.may_verify = any(note.may_verify for note in notes.values())
         shown |= {talk.query.pk for note in notes.values() for talk in note.talks}
-    return shown
+    anchors = {
+        (column.record._meta.label_lower, column.record.pk): section.anchor
+        for section, column in columns
+        if column.record
+    }
+    open_ones = DataQuery.objects.for_user(user).unanswered()
+    rest = open_ones.filter(participant_no__in={entry.participant_id for entry, _record in pairs})
+    return [
+        (query, anchors[query.label, query.key])
+        for query in rest.exclude(pk__in=shown)
+        if (query.label, query.key) in anchors
+    ]
 
 
 def _notes(
@@ -168,7 +181,4 @@ def verify_form(request: UserRequest, pk: int) -> HttpResponse:
             messages.error(request, str(refused))
     if request.htmx and item in entry.asked_items and record:
         return show_note(request, record._meta.label_lower, record.pk, item)
-    if entry.visit_id is None:
-        return redirect("participant", entry.participant.study_number)
-    anchor = f"id_{prefix_of(entry)}-{item}" if item else f"form-{entry.form}"
-    return redirect(f"{reverse('visit', args=[entry.visit_id])}#{anchor}")
+    return redirect(url_of(entry, item))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from registry.access.roles import Permission
-from registry.access.views import UserRequest, needs
+from registry.access.views import UserRequest, fetch, needs
 from registry.core.dates import show_date
 from registry.core.errors import RefusedError
 from registry.core.forms import ItemsForm
+from registry.participants.guard import check_page
 from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.visits.actions import add_unscheduled_visit
@@ -26,12 +27,13 @@ NEXT = (Status.OVERDUE, Status.DUE, Status.PLANNED)
 PERIODS = {"24": 24, "6": 6}  # months
 
 
-def visible_participant(request: UserRequest, study_number: str) -> Participant:
-    """The participant of that number at one of the user's sites, else 404."""
-    participants = Participant.objects.visible_to(request.user).with_consent()
-    return get_object_or_404(
-        participants.select_related("site", "screening"), study_number=study_number.upper()
-    )
+def visible_participant(
+    request: UserRequest, study_number: str, permission: Permission = Permission.VIEW
+) -> Participant:
+    """The participant of that number: 404 where nobody is seen, 403 without ``permission``."""
+    participants = Participant.objects.with_consent().select_related("site", "screening")
+    found: Participant = fetch(request, participants, permission, study_number=study_number.upper())
+    return found
 
 
 @needs(Permission.VIEW)
@@ -42,9 +44,10 @@ def participant(request: UserRequest, study_number: str) -> HttpResponse:
 @needs(Permission.ENTER)
 def add_visit(request: UserRequest, study_number: str) -> HttpResponse:
     """Add an unscheduled visit on the day typed."""
-    found = visible_participant(request, study_number)
+    found = visible_participant(request, study_number, Permission.ENTER)
     if request.method != "POST":
         return redirect("participant", found.study_number)
+    check_page(request, found)
     form = unscheduled_form(found, request.POST)
     if form.is_valid():
         try:

@@ -14,9 +14,8 @@ from registry.participants.models import Participant
 from registry.quality.models import DataQuery
 from registry.ulcers.models import Ulcer
 from registry.visits.crf import Crf
-from registry.visits.models import FormEntry
 
-from .column import prefix_of
+from .address import url_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def places_of(queries: Iterable[DataQuery]) -> dict[int, Place]:
 
 def _with_entry(model: Any) -> Any:
     if issubclass(model, Crf):
-        return model.objects.select_related("entry__visit__participant")
+        return model.objects.select_related("entry__visit__participant", "entry__participant")
     return model.objects.all()
 
 
@@ -83,26 +82,9 @@ def _place(query: DataQuery, record: Any, participant: Participant | None) -> Pl
     if isinstance(record, Crf):
         entry = record.entry
         visit = entry.visit
-        if visit and entry.asked:
-            on_page = query.item in controls_of(entry)
-            anchor = f"id_{prefix_of(entry)}-{query.item}" if on_page else f"form-{entry.form}"
-            url = f"{reverse('visit', args=[visit.pk])}#{anchor}"
-        elif entry.visit_id is None and participant:  # a row of a log
-            number = participant.study_number
-            url = f"{reverse('log', args=[number, entry.form])}#id_{prefix_of(entry)}-{query.item}"
-        else:
-            url = home
+        url = url_of(entry, query.item) if visit is None or entry.asked else home
         return Place(participant, visit.label if visit else "", form, entry.place, item, url)
     if isinstance(record, Ulcer):
         url = reverse("ulcer", args=[record.pk])
         return Place(participant, "", form, record.label, item, url)
     return Place(participant, "", "" if isinstance(record, Participant) else form, "", item, home)
-
-
-def controls_of(entry: FormEntry) -> set[str]:
-    """The items of a form that have a control on the visit's page."""
-    return {
-        name
-        for name, item in entry.asked_items.items()
-        if not item.derived and not item.companion_of
-    }

@@ -61,7 +61,7 @@ def queries(request: UserRequest) -> HttpResponse:
     labels = visible.order_by().values_list("label", flat=True).distinct()
     context = {
         "page": page,
-        "rows": [(query, places[query.pk]) for query in page.object_list],
+        "rows": [(query, places[query.pk], _owner(query)) for query in page.object_list],
         "problems": problems,
         "states": DataQuery.State.choices,
         "sites": Site.objects.filter(pk__in=request.user.sites_with(Permission.VIEW)),
@@ -169,6 +169,11 @@ def act(request: UserRequest, pk: int, act: str) -> HttpResponse:
     return redirect("query_thread", pk)
 
 
+def _owner(query: DataQuery) -> str:
+    """Who must act, in words; nothing once it is closed."""
+    return _(OWNERS[query.owner]) if query.owner in OWNERS else ""
+
+
 def _visible(request: UserRequest, pk: int) -> DataQuery:
     visible = DataQuery.objects.for_user(request.user)
     return get_object_or_404(visible.select_related("site", "opened_by", "closed_by"), pk=pk)
@@ -181,7 +186,7 @@ def _thread(
         "query": query,
         "place": places_of([query])[query.pk],
         "turns": query.messages.select_related("by"),
-        "owner": _(OWNERS[query.owner]) if query.owner in OWNERS else "",
+        "owner": _owner(query),
         "may": {one.value: query.may(request.user, one) for one in Act},
         "problems": [("id_text", problem)] if problem else [],
         "text": text,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import QueryDict
 from django.utils.translation import gettext_noop as _
 
@@ -14,7 +16,18 @@ REASONS = {
 }
 
 
-def reason_of(post: QueryDict, changes: list[tuple[str, str, str, str]]) -> str:
+@dataclass(frozen=True)
+class Change:
+    """What would change in a completed record: old and new in words, and a reason of its own."""
+
+    control: str
+    label: str
+    old: str
+    new: str
+    why: str
+
+
+def reason_of(post: QueryDict, changes: list[Change]) -> str:
     """The reason for the history: the preset, the text, and what is said of single items.
 
     Empty when none was given for all.
@@ -23,9 +36,5 @@ def reason_of(post: QueryDict, changes: list[tuple[str, str, str, str]]) -> str:
     whole = ": ".join(word for word in words if word)
     if not whole:
         return ""
-    single = [
-        f"{label}: {own}"
-        for control, label, _old, _new in changes
-        if (own := post.get(f"why-{control}", "").strip())
-    ]
+    single = [f"{one.label}: {one.why}" for one in changes if one.why]
     return "; ".join([whole, *single])

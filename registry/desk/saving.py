@@ -8,7 +8,6 @@ chosen; the status is then 409.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
@@ -20,18 +19,18 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 
 from registry.access.roles import Permission
-from registry.access.views import UserRequest, needs
+from registry.access.views import UserRequest, by_script, needs
 from registry.core.errors import RefusedError
-from registry.participants.actions import take_turns
+from registry.participants.guard import check_page
 from registry.visits import actions
 from registry.visits.crf import Crf
-from registry.visits.merge import Raw, answers
+from registry.visits.merge import answers
 
-from . import guard
 from .column import Column
 from .compare import Comparison, base_after, compare, tell
-from .reasons import reason_of
+from .reasons import Change, reason_of
 from .section import Section, last_records, sections_of
+from .shown import hold
 from .visit import show_visit, visible_visit
 
 FILLING = ("rest_absent", "rest_undo", "copy_right")  # Section.fill, then kept as a draft
@@ -43,18 +42,17 @@ def visit_form(request: UserRequest, pk: int, form: str) -> HttpResponse:
     found = visible_visit(request, pk, Permission.ENTER)
     if request.method != "POST":
         return redirect("visit", pk)
-    lock(found.entries.filter(form=form), found.participant_id if completes(request) else None)
+    hold(found.entries.filter(form=form), found.participant_id if completes(request) else None)
     sections = sections_of(found)
     section = next((one for one in sections if one.kind.code == form), None)
     if section is None:
         raise Http404
 
-    def show(status: int, refused: str = "") -> HttpResponse:
+    def show(status: int) -> HttpResponse:
         for one in sections:
-            if one is not section or refused:
+            if one is not section:
                 one.bind(request.user, last=last_records(found, one))
-        problems = [("", refused)] if refused else section.problems
-        return show_visit(request, found, sections, status=status, problems=problems)
+        return show_visit(request, found, sections, status=status, problems=section.problems)
 
     def done() -> HttpResponse:
         response = redirect("visit", pk)
@@ -69,26 +67,10 @@ def completes(request: UserRequest) -> bool:
     return request.POST.get("action") == "complete"
 
 
-def lock(entries: Any, participant: int | None) -> None:
-    """Let nobody else save these entries until the request is through.
-
-    Completing a form plans visits: then ``participant`` has to be held before the entries. A draft
-    waits for nobody who completes another form.
-    """
-    if participant is not None:
-        take_turns([participant])
-    list(entries.order_by("pk").select_for_update().values_list("pk"))
-
-
-def by_script(request: UserRequest) -> bool:
-    """Whether the page's script asks, which reads JSON."""
-    return request.headers.get("Accept") == "application/json"
-
-
 def save_section(
     request: UserRequest,
     section: Section,
-    show: Callable[..., HttpResponse],
+    show: Callable[[int], HttpResponse],
     done: Callable[[], HttpResponse],
     last: dict[int, Crf] | None = None,
 ) -> HttpResponse:
@@ -96,19 +78,14 @@ def save_section(
 
     The script gets JSON; a page goes on to ``done``, or is shown again with ``show(status)``.
     """
-    if refused := guard.misplaced(request, section.participant):
-        if by_script(request):
-            return JsonResponse({"message": refused}, status=409)
-        return show(409, refused)
+    check_page(request, section.participant)
     action = request.POST.get("action", "draft")
-    post, filled = _filled(request, section) if action in FILLING else (request.POST, "")
-    section.bind(request.user, last=last)
-    compared = compare(section, post)
+    section.bind(request.user, data=request.POST, last=last)
+    filled = section.fill(action, request.POST) if action in FILLING else ""
+    compared = compare(section, request.POST)
     tell(section, compared)
-    held: Raw = {}
     for one in compared:
-        held |= one.shown
-    section.bind(request.user, data=MultiValueDict(held), last=last)
+        one.column.form = one.column.make(MultiValueDict(one.shown))
     try:
         status = _act(request, section, compared, action)
     except RefusedError as refused:
@@ -126,17 +103,6 @@ def save_section(
         return done()
     section.base = base_after(compared, written=written, shown=True)
     return show(status)
-
-
-def _filled(request: UserRequest, section: Section) -> tuple[QueryDict, str]:
-    """What was posted, with the answers that its action fills in, and what was done in words."""
-    section.bind(request.user, data=request.POST)
-    said = section.fill(request.POST["action"], request.POST)
-    post = request.POST.copy()
-    for column in section.columns:
-        for control, values in column.form.raw().items():
-            post.setlist(control, values)
-    return post, said
 
 
 @transaction.atomic
@@ -195,7 +161,7 @@ def _complete(request: UserRequest, section: Section, compared: list[Comparison]
         if column not in columns:
             column.form.draft = True
     valid = all([column.form.is_valid() for column in columns])  # noqa: C419  judge them all
-    section.changes = changes(compared)
+    section.changes = changes(compared, request.POST)
     reason = reason_of(request.POST, section.changes)
     if section.changes and valid and reason:
         section.changes = []
@@ -214,8 +180,8 @@ def _complete(request: UserRequest, section: Section, compared: list[Comparison]
     return 200
 
 
-def changes(compared: list[Comparison]) -> list[tuple[str, str, str, str]]:
-    """What would change in completed records: control, label, old and new in words."""
+def changes(compared: list[Comparison], post: QueryDict) -> list[Change]:
+    """What would change in completed records, with what was said of each change."""
     found = []
     for one in compared:
         if one.column.record is None:
@@ -224,7 +190,8 @@ def changes(compared: list[Comparison]) -> list[tuple[str, str, str, str]]:
         for item in one.changed:
             was, becomes = (one.column.in_words(side.get(item, {})) for side in (old, new))
             if was != becomes:  # a warning that is confirmed changes nothing
-                found.append((item, one.column.label_of(item), was, becomes))
+                why = post.get(f"why-{item}", "").strip()
+                found.append(Change(item, one.column.label_of(item), was, becomes, why))
     return found
 
 
@@ -269,6 +236,7 @@ def _acknowledge(
             "message": section.error if status == 422 else "",
             "compare": render_to_string("desk/_compare.html", {"section": section}),
             "state": render_to_string("desk/_section_state.html", {"section": section}),
+            "revisions": {entry.pk: entry.revision for entry in section.entries},
             "derived": {
                 column.form.prefix: render_to_string("desk/_derived.html", {"column": column})
                 for column in section.columns

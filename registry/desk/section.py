@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from registry.access.models import User
+from registry.access.roles import Permission
 from registry.core.dictionary import ABSENCE_CODES
 from registry.core.forms import Clock, ItemsForm, show_value
 from registry.visits.actions import log_rows
@@ -23,7 +24,9 @@ from registry.visits.crf import FORMS, Carried, Crf, FormKind, LogCrf
 from registry.visits.merge import Raw
 from registry.visits.models import Attachment, FormEntry, Visit
 
-from .column import Column, prefix_of
+from .address import anchor_of, prefix_of
+from .column import Column
+from .reasons import Change
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Section:
         self.seen: Raw = {}  # the others' answers that the page offers for choice
         self.both: list[Difference] = []
         self.theirs: list[Difference] = []
-        self.changes: list[tuple[str, str, str, str]] = []  # control, label, old, new
+        self.changes: list[Change] = []
 
     def bind(
         self,
@@ -88,12 +91,15 @@ class Section:
         previous = last.get(entry.pk)
         items = self.kind.model.offered(self.items, entry)
         recorded = self.kind.model.recorded(self.visit, entry.limb) if self.visit else {}
-        initial = self._units(previous) | {
-            name: value for name, value in proposals.items() if name in items
-        }
+        units = self._units(previous)
+        initial = units | {name: value for name, value in proposals.items() if name in items}
+        # A unit is kept with its number only: where none is typed yet, the proposed one stands.
+        chosen = {f"{prefix_of(entry)}-{control}": [unit] for control, unit in units.items()}
 
         def make(data: Any, draft: bool = False) -> ItemsForm:
-            return ItemsForm(
+            if data is not None:
+                data = MultiValueDict(chosen | dict(data.lists()))
+            form = ItemsForm(
                 items,
                 clock,
                 data=data,
@@ -106,18 +112,19 @@ class Section:
                 copies=entry.limb == "left" and self.has_legs,
                 prefix=prefix_of(entry),
             )
+            if entry.locked or not user.may(Permission.ENTER, entry.site_id):
+                form.disable()
+            return form
 
         if data is None and entry.draft is not None:
             form = make(MultiValueDict(entry.draft), draft=not judge)
         else:
             form = make(data)
-        if entry.locked:
-            form.disable()
         return Column(
             entry,
             form,
             record,
-            without_draft=lambda: make(None),
+            make=make,
             carried=tuple(self._carried(entry)),
             files=tuple(
                 (item, self.file_counts[entry.pk, item.name]) for item in self.kind.model.file_items
@@ -150,8 +157,10 @@ class Section:
         """The unit beside each number: as typed last for the participant, else at the site."""
         numbers = [name for name, item in self.items.items() if item.also]
         latest = previous or (self._latest_here if numbers else None)
-        typed = {f"{name}__unit": getattr(latest, f"{name}_unit", None) for name in numbers}
-        return {control: unit for control, unit in typed.items() if unit}
+        return {
+            f"{name}__unit": getattr(latest, f"{name}_unit", None) or self.items[name].unit
+            for name in numbers
+        }
 
     @cached_property
     def _latest_here(self) -> Crf | None:
@@ -196,8 +205,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        row = f"-{self.entries[0].occurrence}" if self.log else ""
-        return f"form-{self.kind.code}{row}"
+        return anchor_of(self.entries[0])
 
     @property
     def url(self) -> str:

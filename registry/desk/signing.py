@@ -8,20 +8,25 @@ from typing import Any
 
 from allauth.core import ratelimit
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from registry.access.models import User
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, fetch, needs
 from registry.audit.models import Signature
 from registry.core.dictionary import items_of
 from registry.core.errors import RefusedError
+from registry.participants.guard import check_page
 from registry.quality.models import DataQuery
 from registry.visits import attesting
 from registry.visits.crf import FORMS
 from registry.visits.models import LIMBS, FormEntry, Visit
+
+from .shown import changed_since, hold
 
 
 @dataclass(frozen=True)
@@ -80,35 +85,42 @@ def not_covered(entries: Iterable[FormEntry]) -> Iterator[str]:
             yield " ".join(str(part) for part in (FORMS[entry.form].label, entry.place) if part)
 
 
-def block(user: Any, visit: Visit) -> dict[str, Any]:
+def block(user: User, visit: Visit) -> dict[str, Any]:
     """What the visit's page says about signing and locking."""
     entries = list(visit.entries.select_related("signature__voiding", "locked_by").order_by("pk"))
     locked = [entry for entry in entries if entry.locked]
     finished = bool(entries) and all(entry.is_finished for entry in entries)
     uncovered = list(dict.fromkeys(not_covered(entries)))
-    may_lock = user.may(Permission.SIGN, visit.site_id) or user.may(
-        Permission.MANAGE_DATA, visit.site_id
-    )
     return {
+        "entries": entries,
         "signatures": signatures_of(visit),
         "not_covered": uncovered,
         "locked": locked[0] if locked else None,
         "may_sign": bool(finished and uncovered and not locked)
         and user.may(Permission.SIGN, visit.site_id),
-        "may_lock": bool(finished and not uncovered and not locked) and may_lock,
+        "may_lock": bool(finished and not uncovered and not locked) and _may_lock(user, visit),
         "may_unlock": bool(locked) and user.may(Permission.MANAGE_DATA, visit.site_id),
         "finished": finished,
     }
+
+
+def _may_lock(user: User, visit: Visit) -> bool:
+    who = (Permission.SIGN, Permission.MANAGE_DATA)
+    return any(user.may(permission, visit.site_id) for permission in who)
 
 
 @needs(Permission.SIGN)
 def sign(request: UserRequest, pk: int) -> HttpResponse:
     """Sign a complete visit: the meaning, and the password again."""
     visit = _visit(request, pk, Permission.SIGN)
-    meaning, problems = request.POST.get("meaning", ""), []
+    meaning, problems, status = request.POST.get("meaning", ""), [], 422
     if request.method == "POST":
+        check_page(request, visit.participant)
+        hold(visit.entries.all(), visit.participant_id)
         try:
-            if problem := _not_who_they_say(request):
+            if changed := changed_since(request.POST, visit.entries.all()):
+                problems, status = [("", changed)], 409
+            elif problem := _not_who_they_say(request):
                 problems = [("id_password", problem)]
             else:
                 attesting.sign_visit(by=request.user, visit=visit, meaning=meaning)
@@ -126,7 +138,7 @@ def sign(request: UserRequest, pk: int) -> HttpResponse:
         "problems": problems,
         "queries": open_queries.filter(participant_no=visit.participant_id).count(),
     }
-    return render(request, "desk/sign.html", context, status=422 if problems else 200)
+    return render(request, "desk/sign.html", context, status=status if problems else 200)
 
 
 def _not_who_they_say(request: UserRequest) -> str:
@@ -142,8 +154,10 @@ def _not_who_they_say(request: UserRequest) -> str:
 @require_POST
 def lock(request: UserRequest, pk: int) -> HttpResponse:
     """Lock a signed visit."""
-    wanted = Permission.SIGN if request.user.may(Permission.SIGN) else Permission.MANAGE_DATA
-    visit = _visit(request, pk, wanted)
+    visit = _visit(request, pk, Permission.VIEW)
+    if not _may_lock(request.user, visit):
+        raise PermissionDenied
+    check_page(request, visit.participant)
     try:
         attesting.lock_visit(by=request.user, visit=visit)
         messages.success(request, _("%(visit)s is locked.") % {"visit": visit.label})
@@ -158,6 +172,7 @@ def unlock(request: UserRequest, pk: int) -> HttpResponse:
     visit = _visit(request, pk, Permission.MANAGE_DATA)
     reason, problems = request.POST.get("reason", ""), []
     if request.method == "POST":
+        check_page(request, visit.participant)
         try:
             attesting.unlock_visit(by=request.user, visit=visit, reason=reason)
             messages.success(request, _("%(visit)s is open again.") % {"visit": visit.label})

@@ -10,11 +10,10 @@ from django.shortcuts import get_object_or_404, render
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.core.forms import ItemsForm
-from registry.quality.models import DataQuery
 from registry.visits.forms import forms_of
 from registry.visits.models import FormEntry, Visit
 
-from . import guard, notes, signing
+from . import notes, signing
 from .reasons import REASONS
 from .section import Section, last_records, saved_at, sections_of
 
@@ -47,14 +46,6 @@ def show_visit(
     problems: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     with_status = Visit.objects.filter(pk=visit.pk).with_status(visit.participant.site.today)
-    keys = {
-        (record._meta.label_lower, record.pk): section.anchor
-        for section in sections
-        for record in section.records.values()
-    }
-    queries = DataQuery.objects.for_user(request.user).unanswered()
-    queries = queries.filter(participant_no=visit.participant_id)
-    shown = notes.attach(request.user, sections)
     refused = [problem for form in (forms or {}).values() for problem in form.problems]
     context = {
         "visit": visit,
@@ -62,16 +53,11 @@ def show_visit(
         "status": with_status.get().status,
         "sections": sections,
         "problems": problems or refused,
-        "queries": [
-            (query, keys[query.label, query.key])
-            for query in queries
-            if (query.label, query.key) in keys and query.pk not in shown
-        ],
+        "queries": notes.attach(request.user, sections),
         "signing": signing.block(request.user, visit) if sections else None,
         "forms": forms_of(visit) | dict(forms or {}),
         "begun": visit.entries.filter(FormEntry.begun()).exists(),
         "may_enter": request.user.may(Permission.ENTER, visit.site_id),
-        "page_token": guard.page_token(request.user, visit.participant),
         "saved_at": saved_at(sections),
         "reasons": REASONS,
         "asks_ulcers": any(asked.form == "ulcers" for asked in visit.asked),

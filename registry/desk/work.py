@@ -27,6 +27,7 @@ from registry.quality.rules import Owner
 from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 
+from .address import url_of
 from .back import at_participant, at_visit
 
 SOON_DAYS = 7
@@ -147,13 +148,11 @@ def _draft_line(entry: FormEntry) -> Line:
     form = FORMS[entry.form].label
     if entry.visit:
         place, visit = at_visit(entry.visit.pk), entry.visit.label
-        url = f"{reverse('visit', args=[entry.visit.pk])}#form-{entry.form}"
     else:
         place, visit = at_participant(entry.participant_id), gettext("log")
-        url = f"{reverse('log', args=[number, entry.form])}#form-{entry.form}-{entry.occurrence}"
     return Line(
         place,
-        url,
+        url_of(entry),
         number,
         str(entry.site),
         entry.draft_at,

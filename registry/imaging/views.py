@@ -21,6 +21,7 @@ from registry.access.views import UserRequest, needs
 from registry.audit.actions import log_look
 from registry.core.dictionary import items_of
 from registry.core.errors import RefusedError
+from registry.participants.guard import check_page
 from registry.visits.models import FormEntry, Visit
 
 from . import actions
@@ -44,6 +45,7 @@ def films(request: UserRequest, visit_id: int, limb: str) -> HttpResponse:
     status = 200
     if request.method == "POST":
         _need_entry(request, visit.site_id)
+        check_page(request, visit.participant)
         form = FilmForm(request.POST, request.FILES)
         if xray is None or not xray.performed:
             form.add_error(None, _("Save the X-ray form with “performed: yes” first."))
@@ -80,6 +82,7 @@ def films(request: UserRequest, visit_id: int, limb: str) -> HttpResponse:
 def film_checked(request: UserRequest, pk: int) -> HttpResponse:
     """A person confirms that the picture shows no identifying text."""
     film = _film(request, pk, Permission.ENTER)
+    check_page(request, film.xray.entry.participant)
     actions.confirm_checked(by=request.user, film=film)
     return _back_to(film)
 
@@ -88,6 +91,7 @@ def film_checked(request: UserRequest, pk: int) -> HttpResponse:
 @require_POST
 def film_removed(request: UserRequest, pk: int) -> HttpResponse:
     film = _film(request, pk, Permission.ENTER)
+    check_page(request, film.xray.entry.participant)
     try:
         actions.remove_film(by=request.user, film=film, reason=request.POST.get("reason", ""))
     except RefusedError as error:
@@ -125,7 +129,7 @@ def _films(xray: Xray) -> Any:
 
 def _film(request: UserRequest, pk: int, permission: Permission) -> Film:
     seen = Film.objects.visible_to(request.user, permission)
-    return get_object_or_404(seen.select_related("xray__entry"), pk=pk)
+    return get_object_or_404(seen.select_related("xray__entry__participant"), pk=pk)
 
 
 def _film_to_see(request: UserRequest, pk: int) -> Film:

@@ -17,6 +17,7 @@ from registry.access.views import UserRequest, needs
 from registry.core.dictionary import choice, items_of, text
 from registry.core.errors import RefusedError
 from registry.core.forms import Clock, ItemsForm, show_value
+from registry.participants.guard import check_page
 from registry.visits import losses
 from registry.visits.models import LegCheck, Visit
 
@@ -61,6 +62,8 @@ def add_ulcer(request: UserRequest, visit_id: int) -> HttpResponse:
         visits.select_related("participant__site", "participant__screening"), pk=visit_id
     )
     posted = request.POST if request.method == "POST" else None
+    if posted is not None:
+        check_page(request, visit.participant)
     form = ItemsForm({"limb": LEG, **items_of(Ulcer)}, _clock(visit), data=posted)
     if posted is not None and form.is_valid():
         values = dict(form.values)
@@ -131,6 +134,8 @@ def correct_ulcer(request: UserRequest, pk: int) -> HttpResponse:
     """Correct what was recorded of an ulcer, with a reason."""
     found = _visible_ulcer(request, pk, Permission.ENTER)
     posted = request.POST if request.method == "POST" else None
+    if posted is not None:
+        check_page(request, found.participant)
     site = found.participant.site
     form = ItemsForm(
         items_of(Ulcer) | {"reason": REASON},

@@ -18,6 +18,7 @@ from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.audit.actions import log_look
 from registry.core.errors import RefusedError
+from registry.participants.guard import check_page
 
 from .attaching import SUFFIXES, add_attachment, remove_attachment
 from .attachment import Attachment
@@ -67,6 +68,7 @@ def attachments(request: UserRequest, entry_id: int, item: str) -> HttpResponse:
     if request.method == "POST":
         if not may_enter:
             raise PermissionDenied
+        check_page(request, entry.participant)
         form = FileForm(asked, data=request.POST, files=request.FILES)
         if form.is_valid():
             upload = form.cleaned_data["file"]
@@ -115,6 +117,7 @@ def attachment_removed(request: UserRequest, pk: int) -> HttpResponse:
     """Remove a file, with a reason."""
     found = _attachment(request, pk, Permission.ENTER)
     entry_id, item = found.entry_id, found.item
+    check_page(request, found.entry.participant)
     try:
         remove_attachment(by=request.user, attachment=found, reason=request.POST.get("reason", ""))
     except RefusedError as refused:
@@ -126,4 +129,4 @@ def attachment_removed(request: UserRequest, pk: int) -> HttpResponse:
 
 def _attachment(request: UserRequest, pk: int, permission: Permission) -> Attachment:
     seen = Attachment.objects.visible_to(request.user, permission)
-    return get_object_or_404(seen.select_related("entry"), pk=pk)
+    return get_object_or_404(seen.select_related("entry__participant"), pk=pk)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 Raw = dict[str, list[str]]
+UNIT = "__unit"  # how the control of a number's unit ends
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,30 @@ class Merged:
 
 
 def plain(held: Mapping[str, Iterable[str]]) -> Raw:
-    """A :data:`Raw` of what controls hold: blanks left out, line breaks as one character."""
+    """A :data:`Raw` of what controls hold: blanks left out, line breaks as one character.
+
+    A unit without its number is blank too: each page proposes the one that it saw last.
+    """
     whole = {
         name: [value.replace("\r\n", "\n") for value in values if value.strip()]
         for name, values in held.items()
     }
-    return {name: values for name, values in whole.items() if values}
+    filled = {name: values for name, values in whole.items() if values}
+    return {
+        name: values
+        for name, values in filled.items()
+        if not name.endswith(UNIT) or item_of(name) in filled
+    }
 
 
 def item_of(control: str) -> str:
     """The item a control belongs to: ``vcss-right-pain__absent`` → ``vcss-right-pain``."""
     return control.partition("__")[0]
+
+
+def is_answer(item: str) -> bool:
+    """Whether it is an item: a page also keeps what it filled (``…-__rest``), for its undo."""
+    return not item.endswith("-")
 
 
 def answers(raw: Raw) -> dict[str, Raw]:
@@ -71,7 +85,7 @@ def merge(
             continue
         if same(my, was):
             alone.append(item)
-        elif same(their, was):
+        elif same(their, was) or not is_answer(item):  # nobody is asked about a page's own note
             kept.append(item)
         else:
             both.append(item)

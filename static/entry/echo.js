@@ -6,18 +6,15 @@ const lastUnit = new WeakMap(); // item → the unit its number was typed in
 const lastText = new WeakMap(); // box → the text and unit read back last
 
 const box = (item) => controls(item).find((one) => READ.includes(one.dataset.kind));
-const cookie = (name) =>
-  document.cookie.split("; ").find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1);
 
 async function read(item, more = {}) {
   const one = box(item);
   const form = one.form;
-  const token = cookie("csrftoken") ?? form.elements.csrfmiddlewaretoken?.value ?? "";
   const body = new URLSearchParams({ name: one.name, kind: one.dataset.kind, text: one.value,
     unit: unit(item), visit: form.dataset.visit ?? "", ...more });
   try {
-    const reply = await fetch(words.read, { method: "POST", body, headers: { "X-CSRFToken": token } });
-    return reply.ok && !reply.redirected ? await reply.json() : null;
+    const reply = await window.saphena.send(words.read, { method: "POST", body });
+    return reply.ok ? await reply.json() : null;
   } catch {
     return null; // offline: nothing is read back, and nothing is lost
   }

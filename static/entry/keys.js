@@ -59,8 +59,7 @@ function save(event, target) {
   const form = target.closest("form:has(.item[data-name])") ?? document.querySelector("form[data-visit]");
   if (!form) return;
   event.preventDefault();
-  const asked = new CustomEvent("saphena:save", { bubbles: true, cancelable: true });
-  if (form.dispatchEvent(asked)) form.querySelector("button[name=action][value=draft]")?.click();
+  form.querySelector("button[name=action][value=draft]")?.click();
 }
 
 function onGroup(event, item) {

@@ -260,6 +260,79 @@ def test_two_people_on_one_item(clinic, visit, desk, choice, stays):
     assert box(hiro, PHOSPHATE).input_value() == stays
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(404, "This section is no longer there."), (500, "The server did not take this section.")],
+)
+def test_a_section_that_is_refused_stops_no_other(clinic, visit, desk, status, said):
+    page = desk(clinic.ana)
+    page.route("**/forms/laboratory/", lambda route: route.fulfill(status=status, body="no"))
+    type_into(page, PHOSPHATE, "1.1")
+    page.locator("#form-laboratory").get_by_text(said).wait_for()
+    until(page, "Not saved, trying again")
+    box(page, "history-weight_kg").fill("80")
+    deadline = time.monotonic() + 10
+    while not held(clinic, visit, "history") and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+    assert held(clinic, visit, "history")["history-weight_kg"] == "80"
+    assert state(page) == "Not saved, trying again"  # of the other
+
+    laboratory, history = page.locator("#form-laboratory"), page.locator("#form-history")
+    laboratory.get_by_role("button", name="Complete and next").click()
+    page.wait_for_timeout(500)
+    assert box(page, PHOSPHATE).input_value() == "1.1"  # the page is still there
+
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    history.get_by_role("button", name="Complete and next").click()
+    page.locator(".problems").wait_for()  # what the history still owes
+    assert asked == ["beforeunload"]  # what was refused is not left unasked
+
+
+def test_a_draft_that_could_not_be_discarded_is_not_called_saved(clinic, visit, desk):
+    page = desk(clinic.ana)
+    type_into(page, PHOSPHATE, "1.1")
+    until(page, SAVED)
+    page.reload()
+    box(page, "history-weight_kg").fill("80")
+    page.context.set_offline(True)
+    type_into(page, PHOSPHATE, "2")
+    section = page.locator("#form-laboratory")
+    section.get_by_text("Discard the draft").click()
+    section.get_by_role("button", name="Discard what was typed").click()
+    until(page, "Offline: 2 answers kept in this tab only")
+    page.context.set_offline(False)
+    until(page, SAVED)
+    assert held(clinic, visit)[PHOSPHATE] == "21.1"
+
+
+def test_a_choice_that_did_not_get_through_is_sent_again(clinic, visit, desk):
+    ana, hiro = desk(clinic.ana), desk(clinic.hiro)
+    type_into(ana, PHOSPHATE, "1.1")
+    until(ana, SAVED)
+    type_into(hiro, PHOSPHATE, "1.2")
+    until(hiro, "Changed by someone else")
+    hiro.context.set_offline(True)
+    hiro.get_by_role("button", name="Yours").click()
+    until(hiro, re.compile("^Offline"))
+    hiro.context.set_offline(False)
+    until(hiro, SAVED)
+    assert held(clinic, visit)[PHOSPHATE] == "1.2"
+    type_into(hiro, CRP, "4")
+    until(hiro, "Saving")
+    until(hiro, SAVED)
+    assert held(clinic, visit)[CRP] == "4"
+
+
+def test_a_day_typed_as_t_is_saved_before_it_is_read_back(clinic, visit, desk):
+    page = desk(clinic.ana)
+    page.route("**/read/", lambda route: route.abort())
+    type_into(page, SAMPLED, "t")
+    until(page, SAVED)
+    assert held(clinic, visit)[SAMPLED] == clinic.tokyo.today.isoformat()
+    assert box(page, SAMPLED).input_value() == "t"
+
+
 def test_completing_goes_on_and_changing_later_asks_why(clinic, visit, desk):
     page = desk(clinic.ana)
     type_into(page, SAMPLED, "v")

@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import date, time, timedelta
+from time import process_time
 
 import pytest
 from django.utils import translation
@@ -55,6 +56,9 @@ ASKED = {
     "2026-02-29": "There is no 29 February",
     "2026-13-01": "There is no month 13",
     "31/13/2026": "no month 13",
+    "00/05/2026": "There is no 0 May",
+    "5/0/2026": "There is no 0 May",
+    "00/00/2026": "no month 0",
     "04/2026": "lacks the day",
     "2026-04": "lacks the day",
     "May 2026": "lacks the day",
@@ -68,6 +72,8 @@ ASKED = {
     "03/04/0000": "The year 0000 cannot be",
     "0000-04": "The year 0000 cannot be",
     "R99999.1.1": "cannot be read",
+    "2026-04-03\0": "cannot be read",
+    "2026-04-03" + "x" * 200: "cannot be read",
 }
 
 
@@ -119,14 +125,28 @@ def test_every_shape_of_a_date_comes_back(day):
 
 
 def only_asks(text, order):
+    begun = process_time()
     for reader in (read_date, read_partial_date):
         with suppress(UnreadableError):
             reader(text, today=TODAY, visit_on=VISIT, order=order)
+    with suppress(UnreadableError):
+        read_time(text)
+    assert process_time() - begun < 0.1
 
 
-@given(st.text(max_size=14), st.sampled_from(["", "dmy", "mdy"]))
+@given(st.text(max_size=200), st.sampled_from(["", "dmy", "mdy"]))
 def test_anything_is_read_or_asked_about(text, order):
     only_asks(text, order)
+
+
+@given(st.text("?uk-/. 0123年月日de\0x", max_size=200), st.sampled_from(["", "dmy", "mdy"]))
+def test_anything_like_an_unknown_part_is_read_or_asked_about_at_once(text, order):
+    only_asks(text, order)
+
+
+@pytest.mark.parametrize("text", ["?" * 36 + "x", "?-" * 18 + "x", "uk" * 18 + "x", "?" * 200])
+def test_many_unknown_parts_take_no_time(text):
+    only_asks(text, "")
 
 
 @given(

@@ -21,6 +21,7 @@ from registry.visits.models import End, FormEntry
 
 from .. import build
 from ..imaging import films
+from ..posting import Page
 from ..ulcers import build as ulcers
 
 
@@ -403,6 +404,11 @@ def test_the_proposal_is_kept_with_what_the_investigator_says(client, cast, visi
     client.force_login(cast.ana)
     page = client.get(reverse("visit", args=[visit.pk])).content.decode()
     assert page.count("Proposed by the registry: <strong>dystrophic</strong>") == 1
+    typed = Page(client, visit, "calcinosis").send(
+        script=True, **{"calcinosis-right-proposal_confirmed": "True"}
+    )
+    right = typed.json()["derived"]["calcinosis-right"]
+    assert right == "<div><dt>Type</dt><dd>dystrophic</dd></div>"
     agreed = build.form(cast.ana, visit, "calcinosis", "right")
     assert fresh(cast, agreed).calcinosis_type == "dystrophic"
     override = {"overridden_to": "idiopathic", "basis": "clinical", "override_reason": "no CVI"}

@@ -12,6 +12,7 @@ from registry.visits import actions
 from registry.visits.models import FormEntry, Visit
 
 from .. import build
+from ..posting import made_for
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def visit_of(cast, subject, code):
 
 
 def send(client, name, visit, **data):
+    data |= made_for(client, visit.participant)
     return client.post(reverse(name, args=[visit.pk]), data, follow=True)
 
 
@@ -151,7 +153,7 @@ def test_nobody_comes_in_the_future_or_before_consent(ana, cast, subject, days, 
     assert response.status_code == 422
     assert says in response.content.decode()
     url = reverse("add_visit", args=[subject.study_number])
-    response = ana.post(url, {"visit_on": on.isoformat()})
+    response = ana.post(url, {"visit_on": on.isoformat()} | made_for(ana, subject))
     assert response.status_code == 422
     assert says in response.content.decode()
 
@@ -210,7 +212,8 @@ def test_an_unscheduled_visit_asks_the_forms_chosen_and_more_later(ana, cast, su
     url = reverse("add_visit", args=[subject.study_number])
     page = ana.get(reverse("participant", args=[subject.study_number])).content.decode()
     assert "checked" not in page
-    response = ana.post(url, {"visit_on": "t", "forms": ["laboratory"]}, follow=True)
+    asked = {"visit_on": "t", "forms": ["laboratory"]} | made_for(ana, subject)
+    response = ana.post(url, asked, follow=True)
     assert 'id="form-laboratory"' in response.content.decode()
     visit = visit_of(cast, subject, "UNS-1")
     page = send(ana, "add_forms", visit, forms=["vcss", "xray"]).content.decode()
@@ -230,7 +233,7 @@ def test_a_form_can_be_added_to_a_visit_of_the_plan(ana, cast, subject):
 
 def test_an_unscheduled_visit_without_forms_says_what_to_do(ana, subject):
     url = reverse("add_visit", args=[subject.study_number])
-    page = ana.post(url, {"visit_on": "t"}, follow=True).content.decode()
+    page = ana.post(url, {"visit_on": "t"} | made_for(ana, subject), follow=True).content.decode()
     assert "add the forms it needs" in page
 
 

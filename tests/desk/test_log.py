@@ -9,7 +9,7 @@ from registry.visits import actions
 from registry.visits.models import FormEntry
 
 from .. import build
-from .posting import Page
+from ..posting import Page, made_for, showing
 
 FORM = "local_damage"
 
@@ -44,7 +44,7 @@ def test_rows_are_numbered_on(cast, subject):
 
 def test_a_row_is_added_typed_and_shown(ana, cast, subject):
     assert "Nothing is recorded here yet." in ana.get(url_of(subject)).content.decode()
-    added = ana.post(url_of(subject))
+    added = ana.post(url_of(subject), made_for(ana, subject))
     assert added["Location"] == f"{url_of(subject)}#form-local_damage-1"
     page = Page(ana, None, f"{FORM}-1", url=url_of(subject))
     page.url = url_of(subject, "log_row", "1")
@@ -80,10 +80,12 @@ def completed(cast, subject):
 def test_a_completed_row_is_removed_with_a_reason_only(ana, cast, subject):
     entry, record = completed(cast, subject)
     remove = url_of(subject, "remove_log_row", entry.occurrence)
-    refused = ana.post(remove)
+    with user_scope(cast.ana):
+        page = made_for(ana, subject) | showing(participant=subject)
+    refused = ana.post(remove, page)
     assert refused.status_code == 422
     assert "Say why the row is removed." in refused.content.decode()
-    assert ana.post(remove, {"reason": "entered twice"}).status_code == 302
+    assert ana.post(remove, page | {"reason": "entered twice"}).status_code == 302
     with user_scope(cast.ana):
         assert not FormEntry.objects.filter(form=FORM).exists()
         gone = Change.objects.get(label="crfs.localdamage", key=record.pk, action="delete")

@@ -3,11 +3,13 @@
 import html
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.audit.models import Change
 from registry.crfs.models import Laboratory, Vcss
@@ -16,10 +18,17 @@ from registry.visits import actions
 from registry.visits.models import FormEntry
 
 from .. import build
-from .posting import Page
+from ..posting import Page, showing
 
 pytestmark = pytest.mark.slow
 
+# Nobody has looked at the leg: nothing is proposed that could be confirmed.
+UNPROPOSED = {
+    "proposal_confirmed": False,
+    "overridden_to": "dystrophic",
+    "basis": "histology",
+    "override_reason": "biopsy",
+}
 PHOSPHATE, CRP = "laboratory-phosphate", "laboratory-crp"
 
 
@@ -296,13 +305,36 @@ def test_what_one_person_typed_is_not_saved_as_another(cast, visit, pages):
     assert draft_of(cast, visit) is None
 
 
-@pytest.mark.parametrize("base", ["", "x", "[]", '{"laboratory-phosphate": 3}', "null"])
+@pytest.mark.parametrize(
+    "base", ["", "x", "[]", '{"laboratory-phosphate": 3}', "null", "[" * 100_000]
+)
 def test_a_base_that_no_page_sends_overwrites_nothing(cast, visit, pages, base):
     build.form(cast.ana, visit, "laboratory", phosphate="1.1")
     page = pages(cast.hiro, visit)
     page.hidden["base"] = base
     page.holds[PHOSPHATE] = ["1.2"]
     assert page.send().status_code == 409
+
+
+def test_a_character_that_no_database_keeps_is_refused(cast, visit, pages):
+    page = pages(cast.ana, visit)
+    for script in (False, True):
+        assert page.send(script=script, **{PHOSPHATE: "1\0"}).status_code == 400
+    assert draft_of(cast, visit) is None
+    for url in ("/queries/?form=%00", "/participants/%00/", "/participants/%00/logs/event/1/"):
+        assert page.client.get(url).status_code == 400
+
+
+def test_the_rest_filled_on_one_page_is_no_difference_on_another(cast, visit, pages):
+    first, second, third = (pages(cast.ana, visit) for _page in range(3))
+    filled = first.send("rest_absent", **{"rest-laboratory": "not_done"})
+    assert filled.status_code == 302
+    second.holds[PHOSPHATE] = ["1.1"]
+    answer = second.send(script=True)
+    assert (answer.status_code, answer.json()["both"]) == (409, 1)  # the phosphate is not done
+    assert "__rest" not in answer.json()["base"]
+    assert third.send("rest_absent", **{"rest-laboratory": "unknown"}).status_code == 409
+    assert third.send("rest_undo").status_code == 302
 
 
 def test_a_locked_form_says_so_to_the_script(cast, visit, pages):
@@ -321,7 +353,9 @@ def test_a_locked_form_says_so_to_the_script(cast, visit, pages):
 
 def press_complete(page, visit):
     url = reverse("complete_visit", args=[visit.pk])
-    return page.client.post(url, {"page": page.hidden["page"]})
+    with user_scope(User.objects.get(pk=page.client.session["_auth_user_id"])):
+        shown = showing(visit=visit)
+    return page.client.post(url, {"page": page.hidden["page"]} | shown)
 
 
 def test_complete_visit_completes_what_owes_nothing_and_names_the_rest(cast, visit, pages):
@@ -344,7 +378,8 @@ def test_complete_visit_is_one_press_when_nothing_is_owed(cast, visit, pages):
         for entry in visit.entries.exclude(form="laboratory"):
             if entry.form == "ulcers":
                 continue
-            build.form(cast.ana, visit, entry.form, entry.limb)
+            judged = UNPROPOSED if entry.form == "calcinosis" else {}
+            build.form(cast.ana, visit, entry.form, entry.limb, **judged)
     page = pages(cast.ana, visit)
     page.holds |= {"laboratory-sampled_on": ["v"], PHOSPHATE: ["1.1"]}
     page.send()
@@ -378,6 +413,42 @@ def test_discarding_through_the_action_says_stale(cast, visit):
         actions.discard_draft(by=cast.ana, entry=entry, revision=entry.revision + 1)
 
 
+# -- what is kept as a draft --------------------------------------------------------------------
+
+
+def test_a_draft_keeps_the_day_and_the_code_that_were_meant(cast, visit, pages):
+    page = pages(cast.ana, visit)
+    yesterday = (cast.tokyo.today - timedelta(days=1)).isoformat()
+    page.holds |= {"laboratory-sampled_on": ["-1"], PHOSPHATE: [".nd"]}
+    page.send(script=True)
+    draft = draft_of(cast, visit)
+    assert draft["laboratory-sampled_on"] == [yesterday]
+    assert (PHOSPHATE in draft, draft[f"{PHOSPHATE}__absent"]) == (False, ["not_done"])
+
+
+def test_a_unit_without_its_number_is_no_answer(cast, visit, pages):
+    """The page proposes the unit typed last; the script's request knows no last visit."""
+    calcium = "laboratory-calcium_total"
+    build.form(
+        cast.ana,
+        visit,
+        "laboratory",
+        calcium_total="2.445",
+        calcium_total_typed="9.8",
+        calcium_total_unit="mg/dL",
+    )
+    other = build.participant(cast.ana)
+    later = build.attended(cast.ana, visit.participant, "M12")
+    build.form(cast.ana, build.attended(cast.ana, other), "laboratory")
+    page = pages(cast.ana, later)
+    page.holds |= {f"{calcium}__unit": ["mg/dL"], CRP: ["4"]}
+    answer = page.send(script=True)
+    assert (answer.status_code, answer.json()["compare"].strip()) == (200, "")
+    assert f"{calcium}__unit" not in draft_of(cast, later)
+    text = page.client.get(reverse("visit", args=[later.pk])).content.decode()
+    assert re.search(f'name="{calcium}__unit" value="mg/dL"[^>]* checked', text)
+
+
 # -- what is computed ----------------------------------------------------------------------------
 
 
@@ -394,3 +465,19 @@ def test_totals_follow_what_is_typed_and_never_from_the_impossible(cast, visit, 
     typed["laboratory-calcium_total"] = "2,5"
     derived = page.send(script=True, **typed).json()["derived"]
     assert "<dt>Corrected calcium</dt><dd>2.5 mmol/L</dd>" in derived["laboratory"]
+
+
+def test_what_only_saving_computes_is_not_shown_beside_another_weight(cast, visit, pages):
+    build.form(cast.ana, visit, "history")
+    later = build.attended(cast.ana, visit.participant, "M12")
+    build.form(cast.ana, later, "body", weight_kg="80")
+    page = pages(cast.ana, later, "body")
+    assert (
+        "Body mass index"
+        in page.client.get(reverse("visit", args=[later.pk]))
+        .content.decode()
+        .split('id="form-body"')[1]
+        .split("</section>")[0]
+    )
+    derived = page.send(script=True, **{"body-weight_kg": "120"}).json()["derived"]
+    assert "Body mass index" not in derived["body"]

@@ -10,7 +10,7 @@ from registry.crfs.models import Laboratory, Vcss
 from registry.visits.models import FormEntry
 
 from .. import build
-from .posting import Page
+from ..posting import Page, made_for
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def visit(cast):
 
 def post(client, visit, form, action="complete", **values):
     """Post one section nobody saved before."""
-    return client.post(reverse("visit_form", args=[visit.pk, form]), {"action": action} | values)
+    values |= {"action": action} | made_for(client, visit.participant)
+    return client.post(reverse("visit_form", args=[visit.pk, form]), values)
 
 
 @pytest.fixture
@@ -213,7 +214,8 @@ def test_a_visits_date_that_cannot_be(ana, cast, typed, says):
     subject = build.participant(cast.ana)
     with user_scope(cast.ana):
         planned = subject.visits.get(code="BL")
-    response = ana.post(reverse("attend_visit", args=[planned.pk]), {"visit_on": typed})
+    sent = {"visit_on": typed} | made_for(ana, subject)
+    response = ana.post(reverse("attend_visit", args=[planned.pk]), sent)
     assert response.status_code == 422
     assert says in response.content.decode()
     if typed:

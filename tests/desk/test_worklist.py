@@ -13,6 +13,7 @@ from registry.participants.rules import study_number
 from registry.visits.actions import save_draft
 
 from .. import build
+from ..posting import made_for
 
 
 def text(answer):
@@ -126,7 +127,8 @@ def test_a_row_that_is_done_leaves_the_focus_to_the_next_one(client, cast, overd
     client.get(reverse("work_overdue"))
     visits = [baseline(cast.ana, one) for one in overdue[:3]]
     for handled, following in ((1, 2), (2, 0)):
-        client.post(reverse("attend_visit", args=[visits[handled].pk]), {"visit_on": "t"})
+        typed = {"visit_on": "t"} | made_for(client, overdue[handled])
+        client.post(reverse("attend_visit", args=[visits[handled].pk]), typed)
         answer = client.get(back(client, visits[handled]))
         assert focused(answer) == overdue[following].study_number
 

@@ -22,6 +22,7 @@ from registry.imaging.models import Film, Reading, Xray
 from registry.visits.models import Visit
 from tests import build
 from tests.imaging import films
+from tests.posting import made_for
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def body(response: Any) -> bytes:
 
 def send(client: Client, visit: Visit, content: bytes | None, limb: str = "right") -> Any:
     data = {} if content is None else {"film": films.upload(content, "Kuroyanagi.dcm")}
-    return client.post(page_of(visit, limb), data)
+    return client.post(page_of(visit, limb), data | made_for(client, visit.participant))
 
 
 def count(cast: Any) -> tuple[int, int]:
@@ -68,7 +69,12 @@ def test_a_coordinator_uploads_looks_and_confirms(cast: Any, visit: Visit) -> No
     assert "Kuroyanagi" not in page
     with user_scope(cast.ana):
         film = Film.objects.get()
-    assert client.post(reverse("film_checked", args=[film.pk])).status_code == 302
+    assert (
+        client.post(
+            reverse("film_checked", args=[film.pk]), made_for(client, visit.participant)
+        ).status_code
+        == 302
+    )
     page = client.get(page_of(visit)).content.decode()
     assert "No identifying text in the picture." in page
     assert "To be checked" not in page
@@ -187,10 +193,10 @@ def test_a_film_to_be_checked_stays_with_those_who_enter_data(cast: Any, visit: 
 def test_removing_a_film_needs_a_reason(cast: Any, visit: Visit) -> None:
     film = films.film(cast.ana, films.study(cast.ana, visit))
     client = as_user(cast.ana)
-    address = reverse("film_removed", args=[film.pk])
-    assert "Say why" in client.post(address, follow=True).content.decode()
+    address, page = reverse("film_removed", args=[film.pk]), made_for(client, visit.participant)
+    assert "Say why" in client.post(address, page, follow=True).content.decode()
     assert count(cast)[0] == 1
-    client.post(address, {"reason": "the other leg"})
+    client.post(address, page | {"reason": "the other leg"})
     assert count(cast)[0] == 0
 
 

@@ -15,6 +15,7 @@ from registry.ulcers.models import Ulcer
 from registry.visits.models import Visit
 
 from .. import build
+from ..posting import made_for
 from .build import assessed, ulcer
 
 ENROLLED = date(2025, 1, 10)
@@ -49,7 +50,7 @@ def test_a_new_ulcer_is_recorded_from_the_visit(
     assert "First seen at Baseline, 10 Jan 2025" in page
     assert page.index('value="right"') < page.index('value="left"')
     assert "checked" not in page
-    response = ana.post(address, GOOD)
+    response = ana.post(address, GOOD | made_for(ana, baseline.participant))
     assert response.status_code == 302
     assert response["Location"] == f"/visits/{baseline.pk}/#form-ulcers"
     with user_scope(cast.ana):
@@ -76,7 +77,9 @@ def test_a_new_ulcer_is_recorded_from_the_visit(
 def test_bad_input_is_refused_at_its_item_and_kept(
     ana: Client, cast: SimpleNamespace, baseline: Visit, wrong: dict[str, Any], message: str
 ) -> None:
-    response = ana.post(f"/visits/{baseline.pk}/ulcers/new/", GOOD | wrong)
+    response = ana.post(
+        f"/visits/{baseline.pk}/ulcers/new/", GOOD | wrong | made_for(ana, baseline.participant)
+    )
     assert response.status_code == 422
     assert message in text(response)
     assert (GOOD | wrong)["onset_on"] in text(response)
@@ -91,7 +94,7 @@ def test_a_visit_without_a_date_takes_no_ulcer(
         planned = Visit.objects.get(participant=baseline.participant, code="M03")
     address = f"/visits/{planned.pk}/ulcers/new/"
     assert "Enter the visit's date first" in text(ana.get(address))
-    assert ana.post(address, GOOD).status_code == 422
+    assert ana.post(address, GOOD | made_for(ana, baseline.participant)).status_code == 422
 
 
 def test_the_page_tells_the_course(ana: Client, cast: SimpleNamespace, baseline: Visit) -> None:
@@ -140,7 +143,7 @@ def test_a_correction_is_saved_with_its_reason(
 ) -> None:
     one = ulcer(cast.ana, baseline)
     address = f"/ulcers/{one.pk}/correct/"
-    changed = GOOD | {"ulcer_cause": "mixed"}
+    changed = GOOD | {"ulcer_cause": "mixed"} | made_for(ana, baseline.participant)
     response = ana.post(address, changed)
     assert response.status_code == 422
     assert "Reason for the correction: still to be answered" in text(response)

@@ -26,6 +26,7 @@ from registry.visits.attesting import contents_of, sign_visit, signed_fingerprin
 from registry.visits.models import Attachment, FormEntry
 
 from .. import build
+from ..posting import made_for
 from ..ulcers import build as ulcers
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
@@ -65,7 +66,15 @@ def page_of(entry, item="photos"):
 
 
 def send(user, entry, content, name="Kuroyanagi.jpg", item="photos"):
-    return as_user(user).post(page_of(entry, item), {"file": SimpleUploadedFile(name, content)})
+    client = as_user(user)
+    sent = {"file": SimpleUploadedFile(name, content)} | made_for(client, entry.participant)
+    return client.post(page_of(entry, item), sent)
+
+
+def remove(user, entry, photo, reason):
+    client = as_user(user)
+    sent = {"reason": reason} | made_for(client, entry.participant)
+    return client.post(reverse("attachment_removed", args=[photo.pk]), sent)
 
 
 def kept(cast):
@@ -144,9 +153,8 @@ def test_only_those_who_enter_data_add_and_remove(cast, entry):
     assert send(cast.vera, entry, picture()).status_code == 403
     send(cast.ana, entry, picture())
     (photo,), _files = kept(cast)
-    remove = reverse("attachment_removed", args=[photo.pk])
-    assert as_user(cast.eli).post(remove, {"reason": "no"}).status_code == 403
-    assert as_user(cast.ben).post(remove, {"reason": "no"}).status_code == 404
+    assert remove(cast.eli, entry, photo, "no").status_code == 403
+    assert remove(cast.ben, entry, photo, "no").status_code == 404
 
 
 def test_removal_takes_a_reason_and_the_file_with_it(
@@ -154,11 +162,10 @@ def test_removal_takes_a_reason_and_the_file_with_it(
 ):
     send(cast.ana, entry, picture())
     (photo,), _files = kept(cast)
-    remove = reverse("attachment_removed", args=[photo.pk])
-    as_user(cast.ana).post(remove, {"reason": " "})
+    remove(cast.ana, entry, photo, " ")
     assert kept(cast)[1] == 1
     with django_capture_on_commit_callbacks(execute=True):
-        as_user(cast.ana).post(remove, {"reason": "another patient"})
+        remove(cast.ana, entry, photo, "another patient")
     assert kept(cast) == ([], 0)
     with user_scope(cast.ana):
         gone = Change.objects.get(label="visits.attachment", action="delete")
@@ -173,8 +180,7 @@ def test_a_locked_form_keeps_its_files_in_the_database_too(cast, entry):
     assert "locked" in send(cast.ana, entry, picture("blue")).content.decode()
     with user_scope(cast.ana), pytest.raises(DatabaseError), transaction.atomic():
         Attachment.objects.filter(pk=photo.pk).delete()
-    remove = reverse("attachment_removed", args=[photo.pk])
-    as_user(cast.ana).post(remove, {"reason": "wrong"})
+    remove(cast.ana, entry, photo, "wrong")
     assert kept(cast)[1] == 1
 
 

@@ -21,6 +21,7 @@ from registry.visits.schedule import Asked
 
 from .. import build
 from ..people import PASSWORD, make_cast
+from ..posting import made_for, showing
 
 
 def raw(statement, *values):
@@ -187,7 +188,11 @@ def test_a_tick_beside_the_item_brings_back_its_note(cast, client, vcss):
 
 
 def sign(client, visit, **data):
-    data = {"meaning": "reviewed", "password": PASSWORD} | data
+    data = (
+        {"meaning": "reviewed", "password": PASSWORD} | made_for(client, visit.participant) | data
+    )
+    with user_scope(User.objects.get(pk=client.session["_auth_user_id"])):
+        data = showing(visit=visit) | data
     return client.post(reverse("sign_visit", args=[visit.pk]), data)
 
 
@@ -436,9 +441,10 @@ def test_who_locks_and_who_unlocks(cast, client, signed):
         (cast.ines, 302, 302),
     ):
         client.force_login(who)
-        assert client.post(lock).status_code == may_lock
+        page = made_for(client, signed.participant)
+        assert client.post(lock, page).status_code == may_lock
         assert (status(cast.hiro, signed) == "locked") is (may_lock == 302)
-        assert client.post(unlock, {"reason": "wrong leg"}).status_code == may_unlock
+        assert client.post(unlock, page | {"reason": "wrong leg"}).status_code == may_unlock
     assert status(cast.hiro, signed) == "signed"
 
 
@@ -491,10 +497,11 @@ def test_unlocking_needs_a_reason_and_keeps_it(cast, client, signed):
     client.force_login(cast.ines)
     url = reverse("unlock_visit", args=[signed.pk])
     assert client.get(url).status_code == 200
-    refused = client.post(url, {"reason": " "})
+    page = made_for(client, signed.participant)
+    refused = client.post(url, page | {"reason": " "})
     assert refused.status_code == 422
     assert "Say why the visit is unlocked." in refused.content.decode()
-    assert client.post(url, {"reason": "wrong leg"}).status_code == 302
+    assert client.post(url, page | {"reason": "wrong leg"}).status_code == 302
     assert status(cast.hiro, signed) == "signed"  # nothing has changed
     with user_scope(cast.ines):
         reasons = Change.objects.filter(changes__has_key="locked_at").values_list("reason")
@@ -503,6 +510,7 @@ def test_unlocking_needs_a_reason_and_keeps_it(cast, client, signed):
 
 def test_an_unsigned_visit_is_not_locked(cast, client, visit):
     client.force_login(cast.hiro)
-    response = client.post(reverse("lock_visit", args=[visit.pk]), follow=True)
+    page = made_for(client, visit.participant)
+    response = client.post(reverse("lock_visit", args=[visit.pk]), page, follow=True)
     assert "every form is signed can be locked" in response.content.decode()
     assert status(cast.hiro, visit) == "complete"

@@ -34,8 +34,10 @@ def moment(value: datetime | None) -> str:
 
 @register.filter
 def clock(value: datetime) -> str:
-    """The time of day of a moment in the page's time zone."""
-    return f"{timezone.localtime(value):%H:%M}"
+    """The time of day of a moment in the page's time zone, after its day unless that is today."""
+    local = timezone.localtime(value)
+    on = "" if local.date() == timezone.localdate() else f"{show_date(local.date())}, "
+    return f"{on}{local:%H:%M}"
 
 
 @register.filter

@@ -5,9 +5,24 @@ from __future__ import annotations
 import html
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 from django.urls import reverse
+
+from registry.participants.guard import page_token
+from registry.visits.models import FormEntry
+
+
+def made_for(client: Any, participant: Any) -> dict[str, str]:
+    """What every form of a participant's page carries for whoever is signed in."""
+    user: Any = SimpleNamespace(pk=int(client.session["_auth_user_id"]))
+    return {"page": page_token(user, participant)}
+
+
+def showing(**which: Any) -> dict[str, int]:
+    """What a page carries that shows these entries as they are now."""
+    return {f"revision-{one.pk}": one.revision for one in FormEntry.objects.filter(**which)}
 
 
 class Page:
@@ -23,7 +38,7 @@ class Page:
         section = text.split(f'id="form-{form}"')[1].split("</section>")[0]
         self.hidden = {
             name: html.unescape(value)
-            for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', section)
+            for name, value in re.findall(r'type="hidden" name="([\w-]+)" value="([^"]*)"', section)
         }
         self.holds: dict[str, Any] = json.loads(self.hidden["base"])
 
