@@ -1,8 +1,8 @@
 """Which rows the database shows and in whose name it writes, for one transaction.
 
 PostgreSQL policies compare a row's ``site_id`` with ``registry.sites``; the history trigger reads
-``registry.user``. Both are set here and nowhere else. Without a scope no rows are seen and no
-clinical row can be written.
+``registry.user``. Both are set here, and by ``migrate`` for its own writes. Without a scope no
+rows are seen and no clinical row can be written.
 """
 
 from __future__ import annotations

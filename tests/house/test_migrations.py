@@ -4,7 +4,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import models
+from django.core.management.commands.migrate import Command as Migrate
+from django.db import DatabaseError, connections, models, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import AddField, AlterField, CreateModel
 
@@ -25,6 +26,27 @@ def fields_of(migration):
             for inner in ("base_field", "output_field"):
                 if isinstance(found := getattr(field, inner, None), models.Field):
                     yield found
+
+
+def rename(name):
+    """What a migration may do to data that have a history."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "UPDATE access_user SET name = %s WHERE email = 'recall@system.invalid'", [name]
+        )
+
+
+def test_a_migration_of_recorded_data_writes_in_its_own_name(committed, monkeypatch):
+    monkeypatch.setattr(Migrate, "handle", lambda *_args, **_options: rename("Recall mails"))
+    call_command("migrate", verbosity=0)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT changes ->> 'name', u.name FROM audit_change JOIN access_user u ON u.id = by_id"
+            " WHERE label = 'access.user' ORDER BY audit_change.id DESC LIMIT 1"
+        )
+        assert cursor.fetchone() == ('["Recall", "Recall mails"]', "Migration")
+    with pytest.raises(DatabaseError, match="named user"), transaction.atomic(using="owner"):
+        rename("Recall")
 
 
 def not_stock(fields):
