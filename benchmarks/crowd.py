@@ -25,6 +25,7 @@ LARGEST_SHARE = 5
 FIRST = 1_000_000  # first key of what is loaded
 RECORDS = "participants_screening participants_consent participants_participant".split()
 RECORDS += "visits_visit visits_formentry quality_dataquery imaging_film imaging_reading".split()
+RECORDS += ["audit_signature"]
 RECORDS += [kind.model._meta.db_table for kind in FORMS.values()]
 
 # What a column that must be filled gets when it is not said.
@@ -53,6 +54,7 @@ def load(connection: psycopg.Connection[Any], people: int, by: int, today: date)
         _records(cursor)
         _films(cursor, by)
         _questions(cursor, by)
+        _signatures(cursor, by)
     for table in RECORDS:
         cursor.execute(
             sql.SQL(
@@ -339,10 +341,43 @@ def _questions(cursor: Any, by: int) -> None:
             "rule": "'expected'",
             "message": "'Total calcium 4.5 mmol/L is unusual.'",
             "audience": "'site'",
+            "source": "'rule'",
             "state": "(ARRAY['new', 'new', 'answered', 'closed'])[r.id % 4 + 1]",
             "opened_by_id": str(by),
             "opened_at": "now() - r.id % 3000 * interval '1 hour'",
         },
         "FROM crfs_laboratory r JOIN visits_formentry e ON e.id = r.entry_id"
         f" WHERE r.id % 3 = 0 AND e.participant_id >= {FIRST}",
+    )
+
+
+def _signatures(cursor: Any, by: int) -> None:
+    """Every finished visit of more than two months ago is signed, half of them are locked."""
+    _insert(
+        cursor,
+        "audit_signature",
+        {
+            "id": "v.id",
+            "site_id": "v.site_id",
+            "label": "'visits.visit'",
+            "key": "v.id",
+            "by_id": str(by),
+            "at": "now()",
+        },
+        f"FROM visits_visit v WHERE v.participant_id >= {FIRST}"
+        " AND v.attended_on < current_date - 60 AND NOT EXISTS (SELECT FROM visits_formentry e"
+        " WHERE e.visit_id = v.id AND e.state <> 'complete')",
+    )
+    cursor.execute("ANALYZE audit_signature")
+    cursor.execute(
+        "UPDATE visits_formentry e SET signature_id = s.id,"
+        " locked_at = CASE WHEN s.id % 2 = 0 THEN s.at END,"
+        " locked_by_id = CASE WHEN s.id % 2 = 0 THEN s.by_id END"
+        " FROM audit_signature s WHERE s.id = e.visit_id"
+    )
+    cursor.execute(
+        "UPDATE visits_visit v SET to_sign = true WHERE attended_on IS NOT NULL"
+        " AND NOT EXISTS (SELECT FROM audit_signature WHERE id = v.id)"
+        " AND NOT EXISTS (SELECT FROM visits_formentry WHERE visit_id = v.id"
+        " AND state <> 'complete')"
     )

@@ -81,6 +81,8 @@ class Registry:
             self.drafted = self.visit.entries.filter(form="vcss").first()
         self.client = Client(SERVER_NAME="localhost")
         self.client.force_login(cast.ana)
+        self.signer = Client(SERVER_NAME="localhost")
+        self.signer.force_login(cast.hiro)
         self.by, self.today = cast.ana.pk, today
 
     def fill(self) -> None:
@@ -101,9 +103,9 @@ class Registry:
 
     # -- what is measured -------------------------------------------------------------------------
 
-    def get(self, address: str, **asked: str) -> float:
+    def get(self, address: str, client: Client | None = None, **asked: str) -> float:
         began = time.perf_counter()
-        answer = self.client.get(address, asked)
+        answer = (client or self.client).get(address, asked)
         took = time.perf_counter() - began
         assert answer.status_code in (200, 302), (address, answer.status_code)
         return took
@@ -130,7 +132,8 @@ class Registry:
     def measured(self) -> dict[str, Callable[[], float]]:
         number = self.participant.study_number
         return {
-            "Home": lambda: self.get(reverse("home")),
+            "Home of a coordinator": lambda: self.get(reverse("home")),
+            "Home of an investigator": lambda: self.get(reverse("home"), self.signer),
             "Opening a form (the visit's page)": lambda: self.get(
                 reverse("visit", args=[self.visit.pk])
             ),
@@ -138,6 +141,7 @@ class Registry:
             "Participant": lambda: self.get(reverse("participant", args=[number])),
             "Search by study number": lambda: self.get(reverse("participants"), q=number[:8]),
             "Overdue visits, first page": lambda: self.get(reverse("work_overdue")),
+            "Visits to sign, first page": lambda: self.get(reverse("work_to_sign"), self.signer),
             "Drafts, first page": lambda: self.get(reverse("work_drafts")),
             "Queries, first page": lambda: self.get(reverse("queries")),
             "Participants, first page": lambda: self.get(reverse("participants")),

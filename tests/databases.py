@@ -97,7 +97,7 @@ def clone(of: str, name: str) -> Iterator[None]:
 
 def _drop(statement: sql.Composable) -> None:
     """Drop a database as soon as autovacuum, which the owner cannot end, has left it."""
-    for _ in range(100):
+    for _ in range(600):
         try:
             return _owner_says(statement)
         except psycopg.errors.InsufficientPrivilege:

@@ -81,13 +81,13 @@ def _changed(signature: Signature) -> str:
 def not_covered(entries: Iterable[FormEntry]) -> Iterator[str]:
     """The forms that no standing signature covers."""
     for entry in entries:
-        if entry.signature is None or not entry.signature.stands:
+        if entry.signature_id is None:
             yield " ".join(str(part) for part in (FORMS[entry.form].label, entry.place) if part)
 
 
 def block(user: User, visit: Visit) -> dict[str, Any]:
     """What the visit's page says about signing and locking."""
-    entries = list(visit.entries.select_related("signature__voiding", "locked_by").order_by("pk"))
+    entries = list(visit.entries.select_related("locked_by").order_by("pk"))
     locked = [entry for entry in entries if entry.locked]
     finished = bool(entries) and all(entry.is_finished for entry in entries)
     uncovered = list(dict.fromkeys(not_covered(entries)))

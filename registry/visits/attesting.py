@@ -180,7 +180,7 @@ def lock_visit(*, by: User, visit: Visit) -> None:
     entries = list(visit.entries.select_for_update().order_by("pk"))
     if any(entry.locked for entry in entries):
         raise VisitError(_("The visit is locked."))
-    if not entries or visit.entries.exclude(FormEntry.signed()).exists():
+    if not entries or any(entry.signature_id is None for entry in entries):
         raise VisitError(_("Only a visit whose every form is signed can be locked."))
     if not all(entry.is_finished for entry in entries):
         raise VisitError(_("Complete or discard the drafts before you lock the visit."))
@@ -210,7 +210,7 @@ def recheck_attested(*, by: User, participants: Sequence[int]) -> None:
         by_label.setdefault(one.label, []).append(one)
     for label, rows in by_label.items():
         _fall(by, label, rows)
-    signed = FormEntry.objects.filter(FormEntry.signed(), participant__in=participants)
+    signed = FormEntry.objects.filter(signature__isnull=False, participant__in=participants)
     signatures = list(
         Signature.objects.filter(pk__in=signed.values("signature"), label=Visit._meta.label_lower)
     )

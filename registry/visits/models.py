@@ -48,7 +48,7 @@ class Visits(SiteRecords):
         """
         forms = Count("entries", distinct=True)
         complete = Count("entries", filter=Q(entries__state__in=FormEntry.FINISHED), distinct=True)
-        signed = Count("entries", filter=FormEntry.signed("entries__"), distinct=True)
+        signed = Count("entries", filter=Q(entries__signature__isnull=False), distinct=True)
         locked = Count("entries", filter=Q(entries__locked_at__isnull=False), distinct=True)
         return self.annotate(
             forms=forms, forms_complete=complete, forms_signed=signed, forms_locked=locked
@@ -82,12 +82,7 @@ class Visits(SiteRecords):
 
     def waiting_for_signature(self, user: Any) -> Visits:
         """Finished visits, not or not wholly signed, at the sites where ``user`` may sign."""
-        entries = FormEntry.objects.filter(visit=OuterRef("pk"))
-        return self.visible_to(user, Permission.SIGN).filter(
-            ~Exists(entries.exclude(FormEntry.finished())),
-            Exists(entries.exclude(FormEntry.signed()).filter(locked_at__isnull=True)),
-            attended_on__isnull=False,
-        )
+        return self.visible_to(user, Permission.SIGN).filter(to_sign=True)
 
     def outstanding(self) -> Visits:
         """Visits still to come of participants whose collection goes on."""
@@ -130,8 +125,12 @@ class Visit(SiteRecord):
 
     Target, booked and attended day are three facts. ``missed_on`` is the day on which it was
     recorded as missed, ``cancelled_on`` that on which nothing asked for it any more.
-    ``added_forms`` are the codes of forms that somebody asked for beyond the plan's.
+    ``added_forms`` are the codes of forms that somebody asked for beyond the plan's. A trigger
+    keeps ``to_sign`` (``visits/walls.py``): every form is finished, and one neither signed nor
+    locked.
     """
+
+    unrecorded = ("to_sign",)
 
     participant = kept(
         models.ForeignKey(Participant, models.PROTECT, related_name="visits"), "withhold"
@@ -150,6 +149,7 @@ class Visit(SiteRecord):
     booked_at = kept(models.DateTimeField(null=True, blank=True), "withhold", "Booked for")
     booked_place = kept(models.CharField(max_length=120, blank=True), "withhold", "Booked at")
     added_forms = kept(models.JSONField(default=list, blank=True), "withhold", "Forms added")
+    to_sign = kept(models.BooleanField(default=False), "withhold")
 
     objects = Visits.as_manager()  # type: ignore[misc]
 
@@ -177,6 +177,11 @@ class Visit(SiteRecord):
                 fields=["site", "opens_on"],
                 condition=Q(attended_on__isnull=True, missed_because=""),
                 name="visit_opening",
+            ),
+            models.Index(
+                fields=["site", "attended_on", "id"],
+                condition=Q(to_sign=True),
+                name="visit_to_sign",
             ),
         ]
 
@@ -284,7 +289,7 @@ class FormEntry(SiteRecord):
     signature = kept(
         models.ForeignKey(Signature, models.PROTECT, null=True, related_name="entries"),
         "withhold",
-        "Last signature",
+        "Signature that stands",
     )
     locked_at = kept(models.DateTimeField(null=True), "withhold")
     locked_by = kept(
@@ -310,24 +315,10 @@ class FormEntry(SiteRecord):
             )
         ]
 
-    @staticmethod
-    def finished() -> Q:
-        """Entries that are complete and that nobody goes on with: :attr:`is_finished`, in SQL."""
-        return Q(state__in=FormEntry.FINISHED, draft__isnull=True)
-
     @property
     def is_finished(self) -> bool:
+        """Whether it is complete and nobody goes on with it."""
         return self.state in self.FINISHED and self.draft is None
-
-    @staticmethod
-    def signed(prefix: str = "") -> Q:
-        """Entries whose last signature stands; ``prefix`` leads to them from another table."""
-        return Q(
-            **{
-                f"{prefix}signature__isnull": False,
-                f"{prefix}signature__voiding__isnull": True,
-            }
-        )
 
     @staticmethod
     def begun() -> Q:

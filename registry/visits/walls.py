@@ -102,12 +102,48 @@ BEGIN
 END $$
 """
 
+# No form goes on naming a signature that is void.
+TAKE_OFF = """
+CREATE OR REPLACE FUNCTION registry_take_off() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE visits_formentry SET signature_id = NULL WHERE signature_id = NEW.signature_id;
+    RETURN NULL;
+END $$
+"""
+
+# Whether a visit waits for a signature. The visit's row is held first: who finishes another of its
+# forms at this moment is waited for, and then counted (each statement sees what is committed).
+KEEP_TO_SIGN = """
+CREATE OR REPLACE FUNCTION registry_keep_to_sign() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    visit bigint := CASE WHEN TG_OP = 'INSERT' THEN NEW.visit_id ELSE OLD.visit_id END;
+BEGIN
+    PERFORM FROM visits_visit WHERE id = visit FOR NO KEY UPDATE;
+    UPDATE visits_visit SET to_sign = forms.to_sign FROM (
+        SELECT COALESCE(bool_and(state IN ('complete', 'verified') AND draft IS NULL)
+            AND bool_or(signature_id IS NULL AND locked_at IS NULL), false) AS to_sign
+        FROM visits_formentry WHERE visit_id = visit
+    ) AS forms
+    WHERE id = visit AND visits_visit.to_sign <> forms.to_sign;
+    RETURN NULL;
+END $$
+"""
+# What of a form's entry decides it.
+_DECIDES = (
+    "({0}.state IN ('complete', 'verified') AND {0}.draft IS NULL,"
+    " {0}.signature_id IS NULL, {0}.locked_at IS NULL)"
+)
+
 
 def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(REFUSE_LOCKED)
     yield sql.SQL(VOID)
     yield sql.SQL(FALL_AWAY)
     yield sql.SQL(FILE_FALLS_AWAY)
+    yield sql.SQL(TAKE_OFF)
+    yield sql.SQL(KEEP_TO_SIGN)
     for model in site_records():
         if issubclass(model, Crf | Attachment):
             yield sql.SQL(
@@ -123,3 +159,16 @@ def raise_walls() -> Iterator[sql.Composable]:
         "CREATE OR REPLACE TRIGGER c_fall_away AFTER INSERT OR UPDATE OR DELETE ON {}"
         " FOR EACH ROW EXECUTE FUNCTION registry_file_falls_away()"
     ).format(sql.Identifier(Attachment._meta.db_table))
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER c_take_off AFTER INSERT ON audit_voiding"
+        " FOR EACH ROW EXECUTE FUNCTION registry_take_off()"
+    )
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER c_keep_to_sign AFTER INSERT OR DELETE ON visits_formentry"
+        " FOR EACH ROW EXECUTE FUNCTION registry_keep_to_sign()"
+    )
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER c_keep_to_sign_changed AFTER UPDATE ON visits_formentry"
+        f" FOR EACH ROW WHEN ({_DECIDES.format('OLD')} IS DISTINCT FROM {_DECIDES.format('NEW')})"
+        " EXECUTE FUNCTION registry_keep_to_sign()"
+    )

@@ -9,7 +9,7 @@ from django.db import connection
 
 from registry.access.scope import user_scope
 from registry.visits import planning
-from registry.visits.actions import VisitError, attend_visit, attendance
+from registry.visits.actions import VisitError, attend_visit, attendance, discard_draft, save_draft
 from registry.visits.models import Visit
 
 from .. import build
@@ -108,3 +108,35 @@ def test_who_attends_the_visit_that_another_cancels_waits_or_is_told(committed, 
         check = Visit.objects.get(participant=subject, code="UC-1")
     assert bool(check.attended_on) is (refused is None)
     assert bool(check.cancelled_on) is (refused is not None)
+
+
+def test_a_visit_whose_last_two_forms_are_finished_at_one_moment_waits_for_a_signature(committed):
+    """Ana completes a form, and before that is seen Hiro gives up a draft of another."""
+    cast = make_cast()
+    visit = build.completed(cast.ana, build.participant(cast.ana))
+    with user_scope(cast.ana):
+        left, right = visit.entries.filter(form="vcss").order_by("limb")
+        for entry in (left, right):
+            save_draft(by=cast.ana, entry=entry, raw={}, revision=entry.revision)
+        assert not Visit.objects.get(pk=visit.pk).to_sign
+    completing = threading.Event()
+
+    def give_up():
+        completing.wait()
+        try:
+            with user_scope(cast.hiro):
+                right.refresh_from_db()
+                discard_draft(by=cast.hiro, entry=right, revision=right.revision)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        given_up = pool.submit(give_up)
+        with user_scope(cast.ana):
+            build.form(cast.ana, visit, "vcss", "left")
+            completing.set()
+            with suppress(TimeoutError):
+                given_up.result(1)  # it waits for this transaction
+        given_up.result()
+    with user_scope(cast.ana):
+        assert Visit.objects.get(pk=visit.pk).to_sign

@@ -174,12 +174,9 @@ def signature(cast):
 )
 @given(data=st.data())
 def test_the_sql_status_is_the_rule(cast, data):
-    """The annotation and the pure rule agree on any facts."""
+    """The annotation and the pure rule agree on any facts, and so do they who must sign."""
     if not hasattr(cast, "subject"):
         cast.subject = build.participant(cast.ana)
-        with user_scope(cast.ana):
-            cast.signatures = [signature(cast), signature(cast)]
-            Voiding.objects.create(signature=cast.signatures[1], by=cast.ana)
     with user_scope(cast.ana):
         visit = Visit.objects.get(participant=cast.subject, code="BL")
         today = visit.opens_on + timedelta(days=data.draw(st.integers(-3, 20)))
@@ -192,6 +189,8 @@ def test_the_sql_status_is_the_rule(cast, data):
         locked = data.draw(st.sampled_from([0, len(entries)]))
         signed = data.draw(st.sampled_from([0, 1, len(entries)]))
         void = data.draw(st.booleans())
+        drafted = data.draw(st.sampled_from([0, 1]))
+        signed_with = signature(cast)
         Visit.objects.filter(pk=visit.pk).update(
             attended_on=visit.opens_on if attended else None,
             missed_because=missed,
@@ -201,8 +200,12 @@ def test_the_sql_status_is_the_rule(cast, data):
             FormEntry.objects.filter(pk=entry.pk).update(
                 state="complete" if number < finished else "empty",
                 locked_at="2026-01-01T00:00Z" if number < locked else None,
-                signature=cast.signatures[void] if number < signed else None,
+                draft={} if number < drafted else None,
+                signature=signed_with if number < signed else None,
             )
+        if void:
+            Voiding.objects.create(signature=signed_with, by=cast.ana)
+            signed = 0
         facts = Facts(
             visit.opens_on,
             visit.closes_on,
@@ -211,11 +214,13 @@ def test_the_sql_status_is_the_rule(cast, data):
             cancelled_on,
             forms=len(entries),
             forms_complete=finished,
-            forms_signed=0 if void else signed,
+            forms_signed=signed,
             forms_locked=locked,
         )
         found = Visit.objects.filter(pk=visit.pk).with_status(today).get()
         assert found.status == status(facts, today)
+        whole = finished == len(entries) and not drafted
+        assert found.to_sign is (whole and max(signed, locked) < len(entries))
 
 
 @pytest.mark.parametrize("scope", ["stop_collection", "erase_identity", "stop_contact"])
