@@ -57,7 +57,10 @@ def _lines(model: type[SiteRecord], change: Change) -> list[tuple[str, str, str]
     """(item, before, after) of a change in words; encrypted values are never shown."""
     lines = []
     columns = [column for column in model._meta.concrete_fields if column.name not in NOT_SHOWN]
-    absences = [ends or {} for ends in change.changes.get("absent", ({}, {}))]
+    absences, confirmed = (
+        [ends or {} for ends in change.changes.get(name, ({}, {}))]
+        for name in ("absent", "confirmed")
+    )
     for column in columns:
         reasons = [_absence(ends.get(column.name)) for ends in absences]
         values = change.changes.get(column.column, (None, None))
@@ -66,7 +69,15 @@ def _lines(model: type[SiteRecord], change: Change) -> list[tuple[str, str, str]
         )
         if column.column in change.changes or any(reasons):
             lines.append((_name(column), before, after))
+        was, now = (_right(column, ends.get(column.name)) for ends in confirmed)
+        if was != now:
+            lines.append((_name(column), was, now))
     return lines
+
+
+def _right(column: Any, value: str | None) -> str:
+    """What who entered an unusual value said of it."""
+    return f"{_shown(column, value)}: {gettext('It is right')}" if value else ""
 
 
 def _name(column: Any) -> str:

@@ -169,6 +169,7 @@ class Row:
     unit: forms.BoundField | None
     absent: forms.BoundField | None
     confirm: forms.BoundField | None
+    because: forms.BoundField | None
     copied: forms.BoundField | None
     errors: list[str]
     warning: str
@@ -217,7 +218,8 @@ class ItemsForm(forms.Form):
     """Reads and judges the items of one record.
 
     After ``is_valid()``: ``values`` (column → value, companions included), ``absent`` (item →
-    code), ``confirmed`` (item → value confirmed) and ``findings``. With ``draft=True`` what was
+    code), ``confirmed`` (item → value confirmed), ``because`` (item → why it is right, which nobody
+    has to say) and ``findings``. With ``draft=True`` what was
     typed is shown as it is and nothing is judged.
     """
 
@@ -268,6 +270,9 @@ class ItemsForm(forms.Form):
                 self.fields[f"{name}__confirm"] = forms.BooleanField(
                     required=False, widget=Tick, label=_("It is right")
                 )
+                self.fields[f"{name}__because"] = forms.CharField(
+                    required=False, max_length=200, widget=Box(attrs={"autocomplete": "off"})
+                )
             if copies:
                 self.fields[f"{name}__copied"] = forms.BooleanField(
                     required=False, widget=Tick, label=_("copied, not yet confirmed")
@@ -275,6 +280,7 @@ class ItemsForm(forms.Form):
         self.values: dict[str, Any] = {}
         self.absent: dict[str, str] = {}
         self.confirmed: dict[str, str] = {}
+        self.because: dict[str, str] = {}
         self.findings: list[Finding] = []
 
     @property
@@ -424,6 +430,8 @@ class ItemsForm(forms.Form):
                 self.absent[name] = code
             if cleaned.get(f"{name}__confirm") and self.values.get(name) is not None:
                 self.confirmed[name] = str(self.values[name])
+                if because := cleaned.get(f"{name}__because"):
+                    self.because[name] = because
         self.findings = judge(self.items, self.values, self.absent, self.confirmed)
         self.findings += self._tenfold()
         unreadable = set(self.errors)
@@ -499,7 +507,9 @@ class ItemsForm(forms.Form):
             if finding.level == Level.UNUSUAL
         }
         for name, item in self.items.items():
-            confirm, copied = f"{name}__confirm", f"{name}__copied"
+            confirm, because, copied = (
+                f"{name}__{end}" for end in ("confirm", "because", "copied")
+            )
             asks = confirm in self.fields and (name in warnings or bool(self[confirm].value()))
             yield Row(
                 name=name,
@@ -508,6 +518,9 @@ class ItemsForm(forms.Form):
                 unit=self[f"{name}__unit"] if item.also else None,
                 absent=self[f"{name}__absent"] if item.absence else None,
                 confirm=self[confirm] if asks else None,
+                because=self[because]
+                if name in warnings or (asks and self[because].value())
+                else None,
                 copied=self[copied] if copied in self.fields and self[copied].value() else None,
                 errors=[str(error) for error in self.errors.get(name, ())] if self.judged else [],
                 warning=warnings.get(name, ""),

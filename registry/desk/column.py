@@ -131,7 +131,8 @@ class Column:
     def blanks(self) -> int:
         """How many items are asked and hold neither a value nor an absence code."""
         values = self.read(self.raw)
-        answered = {item_of(name) for name in values if not name.endswith("__confirm")}
+        beside = ("__confirm", "__because")
+        answered = {item_of(name) for name in values if not name.endswith(beside)}
         return sum(
             name not in answered and item.asked(values) for name, item in self.form.items.items()
         )

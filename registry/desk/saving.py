@@ -196,21 +196,26 @@ def changes(compared: list[Comparison], post: QueryDict) -> list[Change]:
 
 
 def write(request: UserRequest, column: Column, reason: str = "") -> bool:
-    """Complete a column that was judged; False when a check refused one of its items."""
+    """Complete a column that was judged; False when a check refused one of its items.
+
+    Why an unusual value is right goes to the history too.
+    """
+    form = column.form
+    right = [f"{form.items[name].label}: {because}" for name, because in form.because.items()]
     try:
         actions.save_form(
             by=request.user,
             entry=column.entry,
-            values=column.form.values,
-            absent=column.form.absent,
-            confirmed=column.form.confirmed,
+            values=form.values,
+            absent=form.absent,
+            confirmed=form.confirmed,
             revision=column.entry.revision,
-            reason=reason,
+            reason="; ".join([reason, *right] if reason else right),
         )
     except RefusedError as refused:
-        if refused.item not in column.form.fields:
+        if refused.item not in form.fields:
             raise
-        column.form.add_error(refused.item, str(refused))
+        form.add_error(refused.item, str(refused))
         return False
     return True
 

@@ -304,6 +304,7 @@ def test_an_unusual_value_is_asked_about_and_settled(opened, visit, clinic):
         "Check: Total calcium 3.2 mmol/L is unusual"
     )
     calcium.get_by_role("checkbox", name="It is right").check()
+    calcium.get_by_role("textbox", name="because").fill("second sample says the same")
     opened.locator("#form-laboratory").get_by_role("button", name="Complete").click()
     expect(calcium.locator(".warning")).not_to_contain_text("Check:")
     with user_scope(clinic.ana):

@@ -396,6 +396,30 @@ def test_an_unconfirmed_warning_is_owed(cast, visit, pages):
     assert entry_of(cast, visit).state == FormEntry.State.DRAFT
 
 
+def test_why_an_unusual_value_is_right_goes_to_the_history(cast, visit, pages):
+    page = pages(cast.ana, visit)
+    calcium = "laboratory-calcium_total"
+    page.holds |= {"laboratory-sampled_on": ["v"], calcium: ["4.5"]}
+    page.send("complete")
+    page = pages(cast.ana, visit)
+    settled = {f"{calcium}__confirm": "on", f"{calcium}__because": "parathyroid adenoma known"}
+    page.send(**settled)
+    assert (
+        "parathyroid adenoma known"
+        in page.client.get(reverse("visit", args=[visit.pk])).content.decode()
+    )
+    assert page.send("complete", **settled).status_code == 302
+    with user_scope(cast.ana):
+        last = Change.objects.filter(label="crfs.laboratory").latest("id")
+        assert last.reason == "Total calcium: parathyroid adenoma known"
+        assert list(last.changes) == ["confirmed"]
+    history = reverse("history", args=["crfs.laboratory", last.key])
+    told = page.client.get(history).content.decode()
+    assert "4.5 mmol/L: It is right" in told
+    assert last.reason in told
+    assert "adenoma" not in page.client.get(reverse("visit", args=[visit.pk])).content.decode()
+
+
 # -- who else is there ----------------------------------------------------------------------------
 
 
