@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from registry.access.scope import user_scope
 from registry.imaging.blinding import key_of
@@ -116,6 +119,42 @@ def test_the_course_on_every_width(clinic, server, sign_in):
     page.set_viewport_size({"width": 360, "height": 800})
     assert not page.locator(".drawing").is_visible()
     assert page.locator("#timeline-table").is_visible()
+
+
+DEFICIENCIES = ("protanopia", "deuteranopia", "tritanopia", "achromatopsia")
+
+
+def seen(what):
+    """The relative luminance (WCAG) of each pixel of a screenshot, 1 for white."""
+    with Image.open(BytesIO(what.screenshot(animations="disabled"))) as picture:
+        sent = np.asarray(picture.convert("RGB")) / 255
+    light = np.where(sent <= 0.04045, sent / 12.92, ((sent + 0.055) / 1.055) ** 2.4)
+    return light @ (0.2126, 0.7152, 0.0722)
+
+
+def ink(light, contrast):
+    """The pixels that stand out against white by ``contrast`` to 1."""
+    return 1.05 / (light + 0.05) >= contrast
+
+
+def test_the_course_is_read_without_its_colours(clinic, server, sign_in):
+    participant = followed(clinic)
+    page = sign_in(clinic.ana)
+    page.goto(f"{server}/participants/{participant}/")
+    drawing, signs = page.locator(".drawing"), page.locator(".legend svg").all()
+    assert len(signs) >= 10
+    devtools = page.context.new_cdp_session(page)
+    usual = ink(seen(drawing), 3)
+    for deficiency in DEFICIENCIES:
+        devtools.send("Emulation.setEmulatedVisionDeficiency", {"type": deficiency})
+        picture(page, f"course-{deficiency}")
+        # Whatever stood out still does.
+        assert (usual & ink(seen(drawing), 2.5)).sum() > 0.97 * usual.sum(), deficiency
+        # And no two signs look alike.
+        shapes = [ink(seen(sign)[:16, :16], 2.5) for sign in signs]
+        assert all(shape.sum() > 5 for shape in shapes)
+        for one, other in combinations(shapes, 2):
+            assert (one ^ other).sum() >= 10, deficiency
 
 
 def test_the_course_needs_no_script(clinic, server, sign_in, browser):
