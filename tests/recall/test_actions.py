@@ -13,6 +13,7 @@ from registry.access.scope import user_scope
 from registry.audit.models import Change
 from registry.participants import actions as participants
 from registry.recall import actions, tasks
+from registry.recall.actions import sending
 from registry.recall.models import Delivery, Digest, PlanningRun, Recall
 from registry.visits.actions import attend_visit, miss_visit
 
@@ -292,7 +293,7 @@ def test_a_temporary_refusal_is_tried_again_later_and_later(cast, sink):
     keys = waiting(cast)
     sink.answers = dict.fromkeys(["ana@example.org", "hiro@example.org"], "451 come back later")
     key, waits = keys[0], []
-    for attempt in range(1, len(actions.WAITS) + 1):
+    for attempt in range(1, len(sending.WAITS) + 1):
         assert send(cast, key) == State.PLANNED
         assert send(cast, key) is None  # not before its time
         delivery = next(d for d in rows(cast.ana) if d.pk == key)
@@ -376,9 +377,9 @@ def test_a_claim_that_was_taken_over_is_not_stamped_by_its_former_holder(cast, s
     outstanding(cast.ana, opens=-3, closes=60)
     key = waiting(cast)[0]
     by = User.objects.system("recall")
-    former = actions._claim(by, cast.tokyo, key)
+    former = sending._claim(by, cast.tokyo, key)
     make_due(cast, key)
-    assert actions._claim(by, cast.tokyo, key) > former
-    actions._stamp(by, cast.tokyo, key, former, state=State.SENT)
+    assert sending._claim(by, cast.tokyo, key) > former
+    sending._stamp(by, cast.tokyo, key, former, state=State.SENT)
     assert next(d for d in rows(cast.ana) if d.pk == key).state == State.CLAIMED
     assert "expired" in caplog.text
