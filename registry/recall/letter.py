@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop as _
 from registry.access.models import Site
 from registry.visits.models import Visit
 
+from . import ics
 from .rules import URGENCY, Kind
 
 # What the site is asked to do, group by group.
@@ -92,11 +93,12 @@ class Letter:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A letter ready to go."""
+    """A letter ready to go, with its calendar file if it has one."""
 
     subject: str
     text: str
     html: str
+    calendar: ics.File | None = None
 
 
 def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]], language: str) -> Letter:
@@ -114,7 +116,7 @@ def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]], language:
             Group(kind, tuple(_line(visit) for _kind, visit in pairs))
             for kind, pairs in groupby(ordered, key=lambda pair: pair[0])
         )
-    return Letter(site.name, day, groups, _absolute(reverse("recalls")), language)
+    return Letter(site.name, day, groups, absolute(reverse("recalls")), language)
 
 
 def render(letter: Letter) -> Rendered:
@@ -133,9 +135,10 @@ def _line(visit: Visit) -> Line:
         visit=str(visit),
         opens_on=visit.opens_on,
         closes_on=visit.closes_on,
-        link=_absolute(reverse("visit", args=[visit.pk])),
+        link=absolute(reverse("visit", args=[visit.pk])),
     )
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """The whole address of a page."""
     return settings.SITE_URL.rstrip("/") + path

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .invitation import Invitation as Invitation
+
 # A claim older than this belongs to a process that died. Longer than any mail takes to hand over.
 CLAIM_LASTS = timedelta(minutes=10)
 
@@ -36,10 +38,14 @@ class PlanningRun(SiteRecord):
 
 
 class Digest(SiteRecord):
-    """One mail of a site and day, with a delivery for each recipient."""
+    """One mail of a site and day, with a delivery for each recipient.
+
+    ``about`` tells the mails of a kind and day apart, where there may be several.
+    """
 
     class Kind(models.TextChoices):
         DAILY = "daily", _("Daily recall")
+        CALENDAR = "calendar", _("Calendar invitation")
 
     site_from = ""
     web_grants = "SELECT, INSERT"
@@ -49,11 +55,14 @@ class Digest(SiteRecord):
     kind = kept(
         models.CharField(max_length=12, choices=Kind.choices, default=Kind.DAILY), "withhold"
     )
+    about = kept(models.CharField(max_length=60, blank=True), "withhold")
 
     class Meta:
         ordering = ["-day", "site"]
         constraints = [
-            models.UniqueConstraint(fields=["site", "day", "kind"], name="recall_digest_once_a_day")
+            models.UniqueConstraint(
+                fields=["site", "day", "kind", "about"], name="recall_digest_once_a_day"
+            )
         ]
 
 
@@ -98,7 +107,7 @@ class Delivery(SiteRecord):
     """A digest on its way to one recipient, and what became of it.
 
     ``message_id`` is derived from the delivery's key, so that a mail that repeats carries the
-    same one. ``subject``, ``text`` and ``html`` are the mail as it went.
+    same one. ``subject``, ``text``, ``html`` and ``calendar`` are the mail as it went.
     """
 
     class State(models.TextChoices):
@@ -119,6 +128,7 @@ class Delivery(SiteRecord):
         "subject",
         "text",
         "html",
+        "calendar",
     )
 
     digest = kept(models.ForeignKey(Digest, models.PROTECT, related_name="deliveries"), "withhold")
@@ -136,6 +146,7 @@ class Delivery(SiteRecord):
     subject = kept(models.CharField(max_length=200, blank=True), "withhold")
     text = kept(models.TextField(blank=True), "withhold")
     html = kept(models.TextField(blank=True), "withhold")
+    calendar = kept(models.TextField(blank=True), "withhold", "Calendar file")
 
     objects = Deliveries.as_manager()  # type: ignore[misc]
 

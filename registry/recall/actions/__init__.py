@@ -1,5 +1,6 @@
 """All writes of recall: what is planned, and what is sent."""
 
+from .inviting import invite as invite
 from .planning import plan as plan
 from .planning import recipients_of as recipients_of
 from .sending import judge as judge

@@ -6,7 +6,7 @@ at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -25,7 +25,11 @@ from ..models import Delivery, Digest, PlanningRun, Recall
 from ..rules import COMING_UP_DAYS, Occasion, due, sending_moment
 from .facts import VISIT, at_site, facts_of, visits_of
 
-RECIPIENTS = (Role.COORDINATOR, Role.INVESTIGATOR)
+# Who gets which mail of a site.
+RECIPIENTS = {
+    Digest.Kind.DAILY: (Role.COORDINATOR, Role.INVESTIGATOR),
+    Digest.Kind.CALENDAR: (Role.COORDINATOR,),
+}
 
 
 def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> PlanningRun | None:
@@ -48,7 +52,7 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
                 run = PlanningRun.objects.create(site=site, day=today, due=len(found))
         except IntegrityError:
             return None
-        recipients = list(recipients_of(site))
+        recipients = list(recipients_of(site, Digest.Kind.DAILY))
         if found and recipients:
             digest = Digest.objects.create(site=site, day=today)
             Recall.objects.bulk_create(
@@ -65,16 +69,7 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
                 batch_size=1000,
                 ignore_conflicts=True,
             )
-            Delivery.objects.bulk_create(
-                Delivery(
-                    digest=digest,
-                    recipient=user,
-                    address=user.email,
-                    message_id=_message_id(site, digest, user),
-                    not_before=timezone.now(),
-                )
-                for user in recipients
-            )
+            deliver(digest, recipients)
         return run
 
 
@@ -93,16 +88,35 @@ def _due(site: Site, today: date) -> Iterator[tuple[Visit, Occasion]]:
             yield visit, one
 
 
-def _message_id(site: Site, digest: Digest, user: User) -> str:
-    host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    return f"<recall.{digest.kind}.{digest.day}.{site.prefix}.{user.pk}@{host}>"
+def deliver(digest: Digest, users: Iterable[User]) -> None:
+    """A delivery of the digest to each of ``users``."""
+    Delivery.objects.bulk_create(
+        Delivery(
+            digest=digest,
+            recipient=user,
+            address=user.email,
+            message_id=_message_id(digest, user),
+            not_before=timezone.now(),
+        )
+        for user in users
+    )
 
 
-def recipients_of(site: Site) -> QuerySet[User]:
-    """The active coordinators and investigators of the site."""
+def _message_id(digest: Digest, user: User) -> str:
+    about = f"{digest.about}." if digest.about else ""
+    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{about}{user.pk}@{host()}>"
+
+
+def host() -> str:
+    """The registry's own name, in what must be unique in the world."""
+    return urlsplit(settings.SITE_URL).hostname or "localhost"
+
+
+def recipients_of(site: Site, kind: str) -> QuerySet[User]:
+    """The active users of the site who get its mails of a kind."""
     return User.objects.filter(
         is_active=True,
         is_system=False,
         memberships__site=site,
-        memberships__role__in=RECIPIENTS,
+        memberships__role__in=RECIPIENTS[Digest.Kind(kind)],
     ).distinct()

@@ -22,9 +22,10 @@ from django.utils.translation import gettext as _
 from registry.access.models import Site, User
 from registry.visits.models import Visit
 
-from .. import letter
+from .. import ics, letter
 from ..models import Delivery, Digest
 from ..rules import Kind, occasion, standing
+from . import inviting
 from .facts import VISIT, at_site, facts_of, visits_of
 from .planning import recipients_of
 
@@ -92,19 +93,35 @@ def _compose(
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), at_site(site, by):
         delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        today = timezone.localdate(now, site.zone)
-        visits = list(_still_due(site, delivery.digest, today))
-        if not recipients_of(site).filter(pk=delivery.recipient_id).exists():
-            reason = _("The recipient is no longer a coordinator or investigator of the site.")
-        elif not visits:
-            reason = _("Nothing was left to say when the mail was to go.")
-        else:
+        kind = delivery.digest.kind
+        if not recipients_of(site, kind).filter(pk=delivery.recipient_id).exists():
+            reason = _("The recipient is no longer one of those at the site who get this mail.")
+        elif rendered := COMPOSERS[kind](site, delivery, now):
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
-            rendered = letter.render(letter.write(site, today, visits, delivery.recipient.language))
-            mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
+            mine.update(
+                subject=rendered.subject,
+                text=rendered.text,
+                html=rendered.html,
+                calendar=rendered.calendar.text if rendered.calendar else "",
+            )
             return _message(delivery, rendered)
+        else:
+            reason = _("Nothing was left to say when the mail was to go.")
     _stamp(by, site, delivery_id, claimed_at, state=Delivery.State.CANCELLED, error=reason)
     return None
+
+
+def _daily(site: Site, delivery: Delivery, now: datetime) -> letter.Rendered | None:
+    """The day's letter to the recipient; None when nothing is left to say."""
+    today = timezone.localdate(now, site.zone)
+    visits = list(_still_due(site, delivery.digest, today))
+    if not visits:
+        return None
+    return letter.render(letter.write(site, today, visits, delivery.recipient.language))
+
+
+# What writes each kind of mail.
+COMPOSERS = {Digest.Kind.DAILY: _daily, Digest.Kind.CALENDAR: inviting.compose}
 
 
 def _still_due(site: Site, digest: Digest, today: date) -> Iterator[tuple[Kind, Visit]]:
@@ -130,6 +147,8 @@ def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAl
         connection=mail.get_connection(timeout=SMTP_TIMEOUT),
     )
     message.attach_alternative(rendered.html, "text/html")
+    if rendered.calendar:
+        ics.attach(message, rendered.calendar)
     return message
 
 

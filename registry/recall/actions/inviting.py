@@ -1,0 +1,153 @@
+"""Inviting a site's coordinators to booked visits. Doing it twice changes nothing.
+
+What calendars were told is compared with what is booked. Each change is a row of its own with a
+digest, whose deliveries go like any other's. Mails about one visit go in order: a change is
+written down when no mail about the one before is on its way, and takes the place of those that
+have not left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from uuid import uuid4
+
+from django.db import IntegrityError, transaction
+from django.db.models import FilteredRelation, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from registry.access.models import Site, User
+from registry.visits.models import Visit
+
+from .. import notice
+from ..calendar import Booking, Told, change
+from ..letter import Rendered
+from ..models import Deliveries, Delivery, Digest, Invitation
+from .facts import at_site, visits_of
+from .planning import deliver, host, recipients_of
+
+Found = tuple[Visit, Told]  # what is to be told of a visit
+
+
+def invite(*, by: User, site: Site, now: datetime) -> int:
+    """Write down what calendars are to be told of the site's visits, with the deliveries.
+
+    Returns how many changes. Without a coordinator nobody is invited until there is one. A change
+    whose forerunner is being sent waits for the next call.
+    """
+    with at_site(site, by):
+        found = list(_changes(site, now))
+        if not found:
+            return 0
+        try:
+            with transaction.atomic():
+                return _write(site, found, timezone.localdate(now, site.zone))
+        except IntegrityError:
+            return 0  # somebody else was writing it at this moment
+
+
+def compose(site: Site, delivery: Delivery, now: datetime) -> Rendered | None:
+    """The mail of a delivery; None when the appointment is not so any more, or has passed."""
+    invitation = Invitation.objects.get(digest=delivery.digest_id)
+    invitation.visit = visit = visits_of(site).get(pk=invitation.visit_id)
+    if not invitation.latest or change(invitation.told, _booking(visit), now):
+        return None
+    earlier = Delivery.objects.filter(
+        recipient=delivery.recipient_id,
+        digest__invitation__visit=visit,
+        digest__invitation__sequence__lt=invitation.sequence,
+    )
+    known = (visit.pk, delivery.recipient_id) in _informed(earlier)
+    if not known and invitation.booked_at <= now:
+        return None
+    written = notice.write(site, invitation, known=known, language=delivery.recipient.language)
+    return notice.render(written, invitation, delivery.address)
+
+
+def _changes(site: Site, now: datetime) -> Iterator[Found]:
+    """What is to be told: one SQL statement finds the candidates, the rule decides."""
+    ahead = Visit.objects.not_started().filter(site=site, booked_at__gt=now)
+    standing = Invitation.objects.filter(site=site, latest=True, cancelled=False)
+    candidates = (
+        visits_of(site)
+        .filter(pk__in=ahead.order_by().values("pk").union(standing.order_by().values("visit")))
+        .annotate(last=FilteredRelation("invitations", condition=Q(invitations__latest=True)))
+        .select_related("participant", "last")
+        .order_by("pk")
+    )
+    for visit in candidates.iterator(chunk_size=2000):
+        if told := change(visit.last and visit.last.told, _booking(visit), now):
+            yield visit, told
+
+
+def _booking(visit: Visit) -> Booking | None:
+    """The visit's appointment, unless nobody is to come to it."""
+    settled = visit.attended_on or visit.missed_because or visit.cancelled_on
+    if visit.booked_at is None or settled or visit.stopped:  # type: ignore[attr-defined]
+        return None
+    return Booking(visit.booked_at, visit.booked_place)
+
+
+def _write(site: Site, found: Iterable[Found], today: date) -> int:
+    written = 0
+    found = _in_order(found)
+    coordinators = list(recipients_of(site, Digest.Kind.CALENDAR))
+    informed = _informed(
+        Delivery.objects.filter(digest__invitation__visit__in=[visit.pk for visit, _told in found])
+    )
+    for visit, told in found:
+        # Nothing is taken back of whom nothing was told.
+        users = [u for u in coordinators if told.booking or (visit.pk, u.pk) in informed]
+        if users or not told.booking:
+            _tell(site, today, visit, told, users)
+            written += 1
+    return written
+
+
+def _in_order(found: Iterable[Found]) -> list[Found]:
+    """The changes that may go now; mails about their visits that had not left never will."""
+    digests = {visit.pk: visit.last.digest_id for visit, _told in found if visit.last}
+    earlier = Delivery.objects.filter(digest__in=digests.values())
+    earlier.filter(state=Delivery.State.PLANNED).update(
+        state=Delivery.State.CANCELLED, error=_("The appointment changed before the mail was sent.")
+    )
+    leaving = earlier.filter(state=Delivery.State.CLAIMED).values_list("digest", flat=True)
+    leaving = set(leaving)
+    return [(visit, told) for visit, told in found if digests.get(visit.pk) not in leaving]
+
+
+def _informed(deliveries: Deliveries) -> set[tuple[int, int]]:
+    """Visit and user (keys): in whose calendar it may stand, by the last mail that was tried.
+
+    A refusal is no proof: a server may have taken the mail and then failed.
+    """
+    tried = deliveries.exclude(text="").order_by("digest__invitation__sequence")
+    last = {
+        (visit, user): cancelled
+        for visit, user, cancelled in tried.values_list(
+            "digest__invitation__visit", "recipient", "digest__invitation__cancelled"
+        )
+    }
+    return {pair for pair, cancelled in last.items() if not cancelled}
+
+
+def _tell(site: Site, today: date, visit: Visit, told: Told, users: Iterable[User]) -> None:
+    """Write down one change, its digest and a delivery for each of ``users``."""
+    last: Invitation | None = visit.last  # type: ignore[attr-defined]
+    uid = last.uid if last else f"visit-{uuid4()}@{host()}"
+    about = f"{uid.partition('@')[0]}#{told.sequence}"
+    digest = Digest.objects.create(site=site, day=today, kind=Digest.Kind.CALENDAR, about=about)
+    if last:
+        Invitation.objects.filter(pk=last.pk).update(latest=False)
+    booking = told.booking or last.told.booking
+    Invitation.objects.create(
+        visit=visit,
+        digest=digest,
+        uid=uid,
+        sequence=told.sequence,
+        cancelled=told.booking is None,
+        booked_at=booking.at,
+        booked_place=booking.place,
+    )
+    deliver(digest, users)
