@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import fields
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from email.utils import parseaddr
 from html import unescape
 
@@ -131,7 +131,7 @@ def test_the_mail_is_built_as_calendars_need_it(cast, sink, settings):
         assert event["STATUS"] == status
         assert (event["CLASS"], event["TRANSP"]) == ("PRIVATE", "OPAQUE")
         assert event["SUMMARY"] == "Study visit"
-        assert event["DTSTART"].dt.tzinfo == UTC
+        assert event["DTSTART"].to_ical().endswith(b"Z")
         assert event["URL"] == f"https://registry.example.org/visits/{visit.pk}/"
         assert event["UID"].endswith("@registry.example.org")
         assert message["Auto-Submitted"] == "auto-generated"
@@ -490,7 +490,7 @@ def test_each_reader_has_their_own_language_and_every_letter_arrives(cast, sink)
     site = Site.objects.get(pk=cast.tokyo.pk)
     tick(site)
     (mail,) = mails(sink)
-    assert mail.message["Subject"].startswith(f"{site.name}: ")
+    assert mail.message["Subject"].strip().startswith(f"{site.name}: ")  # folded
     assert mail.event["LOCATION"] == site.name
     assert site.name in body(mail)
     assert 'lang="pt-br"' in body(mail, "html")

@@ -9,6 +9,7 @@ have not left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
 
@@ -27,7 +28,14 @@ from ..models import Deliveries, Delivery, Digest, Invitation
 from .facts import at_site, visits_of
 from .planning import deliver, host, recipients_of
 
-Found = tuple[Visit, Told]  # what is to be told of a visit
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be told of a visit, after what was told ``last``, if anything."""
+
+    visit: Visit
+    last: Invitation | None
+    told: Told
 
 
 def invite(*, by: User, site: Site, now: datetime) -> int:
@@ -77,8 +85,9 @@ def _changes(site: Site, now: datetime) -> Iterator[Found]:
         .order_by("pk")
     )
     for visit in candidates.iterator(chunk_size=2000):
-        if told := change(visit.last and visit.last.told, _booking(visit), now):
-            yield visit, told
+        last = getattr(visit, "last", None)  # set only where there is one
+        if told := change(last and last.told, _booking(visit), now):
+            yield Found(visit, last, told)
 
 
 def _booking(visit: Visit) -> Booking | None:
@@ -93,28 +102,28 @@ def _write(site: Site, found: Iterable[Found], today: date) -> int:
     written = 0
     found = _in_order(found)
     coordinators = list(recipients_of(site, Digest.Kind.CALENDAR))
-    informed = _informed(
-        Delivery.objects.filter(digest__invitation__visit__in=[visit.pk for visit, _told in found])
-    )
-    for visit, told in found:
-        # Nothing is taken back of whom nothing was told.
-        users = [u for u in coordinators if told.booking or (visit.pk, u.pk) in informed]
-        if users or not told.booking:
-            _tell(site, today, visit, told, users)
+    visits = [one.visit.pk for one in found]
+    informed = _informed(Delivery.objects.filter(digest__invitation__visit__in=visits))
+    for one in found:
+        # Only what was told is taken back.
+        users = [
+            user for user in coordinators if one.told.booking or (one.visit.pk, user.pk) in informed
+        ]
+        if users or not one.told.booking:
+            deliver(_digest(site, today, one), users)
             written += 1
     return written
 
 
 def _in_order(found: Iterable[Found]) -> list[Found]:
-    """The changes that may go now; mails about their visits that had not left never will."""
-    digests = {visit.pk: visit.last.digest_id for visit, _told in found if visit.last}
-    earlier = Delivery.objects.filter(digest__in=digests.values())
+    """Those that may be told now. Mails about the same visits that have not left never will."""
+    earlier = Delivery.objects.filter(digest__in=[one.last.digest_id for one in found if one.last])
     earlier.filter(state=Delivery.State.PLANNED).update(
         state=Delivery.State.CANCELLED, error=_("The appointment changed before the mail was sent.")
     )
     leaving = earlier.filter(state=Delivery.State.CLAIMED).values_list("digest", flat=True)
-    leaving = set(leaving)
-    return [(visit, told) for visit, told in found if digests.get(visit.pk) not in leaving]
+    under_way = set(leaving)
+    return [one for one in found if not (one.last and one.last.digest_id in under_way)]
 
 
 def _informed(deliveries: Deliveries) -> set[tuple[int, int]]:
@@ -132,22 +141,19 @@ def _informed(deliveries: Deliveries) -> set[tuple[int, int]]:
     return {pair for pair, cancelled in last.items() if not cancelled}
 
 
-def _tell(site: Site, today: date, visit: Visit, told: Told, users: Iterable[User]) -> None:
-    """Write down one change, its digest and a delivery for each of ``users``."""
-    last: Invitation | None = visit.last  # type: ignore[attr-defined]
+def _digest(site: Site, today: date, found: Found) -> Digest:
+    """Write down one change; the digest that tells it."""
+    last, booking = found.last, found.told.booking
     uid = last.uid if last else f"visit-{uuid4()}@{host()}"
-    about = f"{uid.partition('@')[0]}#{told.sequence}"
+    about = f"{uid.partition('@')[0]}#{found.told.sequence}"
     digest = Digest.objects.create(site=site, day=today, kind=Digest.Kind.CALENDAR, about=about)
+    row = Invitation(visit=found.visit, digest=digest, uid=uid, sequence=found.told.sequence)
+    row.cancelled = booking is None
+    if booking:
+        row.booked_at, row.booked_place = booking.at, booking.place
+    elif last:
+        row.booked_at, row.booked_place = last.booked_at, last.booked_place
     if last:
         Invitation.objects.filter(pk=last.pk).update(latest=False)
-    booking = told.booking or last.told.booking
-    Invitation.objects.create(
-        visit=visit,
-        digest=digest,
-        uid=uid,
-        sequence=told.sequence,
-        cancelled=told.booking is None,
-        booked_at=booking.at,
-        booked_place=booking.place,
-    )
-    deliver(digest, users)
+    row.save()
+    return digest
