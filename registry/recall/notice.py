@@ -46,6 +46,10 @@ REQUESTS = {
     ),
     News.OFF: _("Take it out of your calendar with this mail, if that has not happened by itself."),
 }
+# What calendars show beside the time.
+ABOUT = _(
+    "Which visit it is, and where, stands on its page. Answering changes nothing in the registry."
+)
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,7 @@ def render(notice: Notice, invitation: Invitation, address: str) -> Rendered:
             at=invitation.booked_at,
             stamped_at=invitation.at,
             summary=gettext("Study visit"),
-            description=gettext(
-                "Which visit it is, and where, stands on its page. Answering changes nothing in"
-                " the registry."
-            ),
+            description="\n".join([gettext(ABOUT), notice.link]),  # not all show the link itself
             location=notice.site,
             link=notice.link,
             sender=settings.DEFAULT_FROM_EMAIL,

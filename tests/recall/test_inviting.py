@@ -1,12 +1,16 @@
 """Invitations: what stands in the ledger, and what a mail server was given."""
 
+import json
+import random
 import re
 from dataclasses import fields
 from datetime import date, timedelta
 from email.utils import parseaddr
 from html import unescape
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -18,7 +22,7 @@ from registry.participants import actions as participants
 from registry.recall import actions, notice, tasks
 from registry.recall.actions import sending
 from registry.recall.models import Delivery, Digest, Invitation
-from registry.visits.actions import attend_visit, miss_visit, save_draft
+from registry.visits.actions import attend_visit, miss_visit, save_draft, take_back_missed
 from registry.visits.models import Visit
 
 from .. import build
@@ -131,6 +135,7 @@ def test_the_mail_is_built_as_calendars_need_it(cast, sink, settings):
         assert event["STATUS"] == status
         assert (event["CLASS"], event["TRANSP"]) == ("PRIVATE", "OPAQUE")
         assert event["SUMMARY"] == "Study visit"
+        assert event["DESCRIPTION"].endswith(f"\n{event['URL']}")
         assert event["DTSTART"].to_ical().endswith(b"Z")
         assert event["URL"] == f"https://registry.example.org/visits/{visit.pk}/"
         assert event["UID"].endswith("@registry.example.org")
@@ -374,6 +379,41 @@ def test_in_doubt_whether_a_mail_arrived_it_is_taken_back(cast, sink, monkeypatc
     assert [mail.said for mail in mails(sink)] == [("REQUEST", 0), ("CANCEL", 1)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_each_calendar_ends_up_with_what_holds(cast, sink, seed):
+    draw, visit = random.Random(seed), outstanding(cast.ana, opens=-3, closes=60)
+    for _step in range(40):
+        with user_scope(cast.ana):
+            visit = Visit.objects.select_related("participant__site").get(pk=visit.pk)
+        happens = draw.choice(["booked", "booked", "off", "missed", "ticks", "ticks"])
+        if happens == "ticks":
+            draw.choice([invite, send, tick])(cast.tokyo)
+        elif visit.missed_because:
+            with user_scope(cast.ana):
+                take_back_missed(by=cast.ana, visit=visit, reason="they came back")
+        elif happens == "missed":
+            as_it_was(cast, visit, "missed")
+        elif happens == "off":
+            unbook(cast.ana, visit)
+        else:
+            book(cast.ana, visit, days=draw.randint(1, 3), place=draw.choice(["", "Room 4"]))
+    tick(cast.tokyo)
+    with user_scope(cast.ana):
+        visit = Visit.objects.get(pk=visit.pk)
+        present = None if visit.missed_because else visit.booked_at
+    last, said = None, mails(sink)
+    for mail in said:
+        assert mail.event["UID"] == said[0].event["UID"]
+        method, sequence = mail.said
+        assert last is None or sequence > last.said[1]
+        if method == "CANCEL":
+            assert last is not None
+            assert last.said[0] == "REQUEST"
+        last = mail
+    assert len(said) >= 3
+    assert (last.event["DTSTART"].dt if last.said[0] == "REQUEST" else None) == present
+
+
 def test_looking_costs_one_statement_whatever_is_booked(cast, sink):
     def statements():
         with CaptureQueriesContext(connection) as caught:
@@ -407,6 +447,24 @@ def mails_with_calendar(sink):
     """At eleven at night a tick sends the daily mail too."""
     sink.mails = [one for one in sink.mails if one[1].get_content_type() == "multipart/mixed"]
     return mails(sink)
+
+
+def test_the_command_says_what_calendars_are_told_and_a_dry_run_only_says_it(cast, sink):
+    booked(cast.ana)
+
+    def recall(*options):
+        out = StringIO()
+        call_command(
+            "recall", "--json", "--at", at(cast.tokyo, 0, 1).isoformat(), *options, stdout=out
+        )
+        return next(line for line in json.loads(out.getvalue()) if line["site"] == "TKY")
+
+    assert recall("--dry-run")["invitations"] == 1
+    assert rows(cast.ana, Invitation) == sink.mails == []
+    said = recall()
+    assert (said["invitations"], [one["state"] for one in said["deliveries"]]) == (1, ["sent"])
+    assert recall()["invitations"] == 0
+    assert sink.addresses == ["ana@example.org"]
 
 
 def test_trouble_with_invitations_keeps_nobody_from_the_daily_mail(
@@ -450,7 +508,7 @@ def test_subject_and_text_say_what_where_and_when(cast, sink):
             "Tokyo",
             f"{visit.participant.study_number} · 24 months (M24)",
             f"http://localhost:8000/visits/{visit.pk}/",
-            "answering the invitation changes nothing in the registry",
+            "Answering it or the invitation changes nothing in the registry",
             "You get this mail as a coordinator of Tokyo.",
         ):
             assert said in plain

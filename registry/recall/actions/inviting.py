@@ -8,24 +8,25 @@ have not left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import FilteredRelation, Q
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
-from registry.visits.models import Visit
+from registry.participants.models import Participant
+from registry.visits.models import Visit, Visits, participation_ended
 
 from .. import notice
 from ..calendar import Booking, Told, change
 from ..letter import Rendered
 from ..models import Deliveries, Delivery, Digest, Invitation
-from .facts import at_site, visits_of
+from .facts import at_site
 from .planning import deliver, host, recipients_of
 
 
@@ -58,7 +59,7 @@ def invite(*, by: User, site: Site, now: datetime) -> int:
 def compose(site: Site, delivery: Delivery, now: datetime) -> Rendered | None:
     """The mail of a delivery; None when the appointment is not so any more, or has passed."""
     invitation = Invitation.objects.get(digest=delivery.digest_id)
-    invitation.visit = visit = visits_of(site).get(pk=invitation.visit_id)
+    invitation.visit = visit = _visits(site).get(pk=invitation.visit_id)
     if not invitation.latest or change(invitation.told, _booking(visit), now):
         return None
     earlier = Delivery.objects.filter(
@@ -78,16 +79,28 @@ def _changes(site: Site, now: datetime) -> Iterator[Found]:
     ahead = Visit.objects.not_started().filter(site=site, booked_at__gt=now)
     standing = Invitation.objects.filter(site=site, latest=True, cancelled=False)
     candidates = (
-        visits_of(site)
+        _visits(site)
         .filter(pk__in=ahead.order_by().values("pk").union(standing.order_by().values("visit")))
         .annotate(last=FilteredRelation("invitations", condition=Q(invitations__latest=True)))
-        .select_related("participant", "last")
+        .select_related("last")
         .order_by("pk")
     )
     for visit in candidates.iterator(chunk_size=2000):
         last = getattr(visit, "last", None)  # set only where there is one
         if told := change(last and last.told, _booking(visit), now):
             yield Found(visit, last, told)
+
+
+def _visits(site: Site) -> Visits:
+    """The site's visits, with ``stopped``: their participant withdrew, left the study or died."""
+    withdrew = Participant.objects.with_consent().filter(
+        Q(contact_stopped=True) | Q(collection_stopped=True), pk=OuterRef("participant")
+    )
+    return (
+        Visit.objects.filter(site=site)
+        .select_related("participant")
+        .annotate(stopped=Exists(withdrew) | participation_ended("participant"))
+    )
 
 
 def _booking(visit: Visit) -> Booking | None:
@@ -98,7 +111,7 @@ def _booking(visit: Visit) -> Booking | None:
     return Booking(visit.booked_at, visit.booked_place)
 
 
-def _write(site: Site, found: Iterable[Found], today: date) -> int:
+def _write(site: Site, found: Sequence[Found], today: date) -> int:
     written = 0
     found = _in_order(found)
     coordinators = list(recipients_of(site, Digest.Kind.CALENDAR))
@@ -115,15 +128,15 @@ def _write(site: Site, found: Iterable[Found], today: date) -> int:
     return written
 
 
-def _in_order(found: Iterable[Found]) -> list[Found]:
+def _in_order(found: Sequence[Found]) -> list[Found]:
     """Those that may be told now. Mails about the same visits that have not left never will."""
     earlier = Delivery.objects.filter(digest__in=[one.last.digest_id for one in found if one.last])
     earlier.filter(state=Delivery.State.PLANNED).update(
         state=Delivery.State.CANCELLED, error=_("The appointment changed before the mail was sent.")
     )
-    leaving = earlier.filter(state=Delivery.State.CLAIMED).values_list("digest", flat=True)
-    under_way = set(leaving)
-    return [one for one in found if not (one.last and one.last.digest_id in under_way)]
+    claimed = earlier.filter(state=Delivery.State.CLAIMED).values_list("digest", flat=True)
+    leaving = set(claimed)
+    return [one for one in found if not (one.last and one.last.digest_id in leaving)]
 
 
 def _informed(deliveries: Deliveries) -> set[tuple[int, int]]:
