@@ -12,6 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .snooze import RecallStop as RecallStop
+from .snooze import Snooze as Snooze
+from .tuning import KindTuning as KindTuning
+from .tuning import SiteTuning as SiteTuning
+
 # A claim older than this belongs to a process that died. Longer than any mail takes to hand over.
 CLAIM_LASTS = timedelta(minutes=10)
 
@@ -20,12 +25,12 @@ class PlanningRun(SiteRecord):
     """A site's day was planned: written once, also when nothing was due."""
 
     site_from = ""
-    web_grants = "SELECT, INSERT"
+    web_grants = "SELECT, INSERT, UPDATE"
     unrecorded = ("day", "due", "planned_at")
 
     site = kept(models.ForeignKey(Site, models.PROTECT, related_name="+"), "withhold", "Site")
     day = kept(models.DateField(), "withhold", "The site's own day")
-    due = kept(models.PositiveIntegerField(), "withhold", "Visits due for a recall")
+    due = kept(models.PositiveIntegerField(), "withhold", "Occasions due")
     planned_at = kept(models.DateTimeField(auto_now_add=True), "withhold")
 
     class Meta:
@@ -40,6 +45,7 @@ class Digest(SiteRecord):
 
     class Kind(models.TextChoices):
         DAILY = "daily", _("Daily recall")
+        ESCALATION = "escalation", _("Escalation")
 
     site_from = ""
     web_grants = "SELECT, INSERT"

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.core import mail
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Concat
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
-from registry.visits.models import Visit
 
 from .. import letter
-from ..models import Delivery, Digest
-from ..rules import Kind, occasion, standing
-from .facts import VISIT, at_site, facts_of, visits_of
-from .planning import recipients_of
+from ..models import Delivery
+from .composing import Composition
+from .planning import at_site
 
 logger = logging.getLogger(__name__)
 
@@ -92,33 +88,18 @@ def _compose(
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), at_site(site, by):
         delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        today = timezone.localdate(now, site.zone)
-        visits = list(_still_due(site, delivery.digest, today))
-        if not recipients_of(site).filter(pk=delivery.recipient_id).exists():
-            reason = _("The recipient is no longer a coordinator or investigator of the site.")
-        elif not visits:
-            reason = _("Nothing was left to say when the mail was to go.")
-        else:
+        composition = Composition(site, delivery.digest, timezone.localdate(now, site.zone))
+        rendered = composition.letter_for(delivery.recipient)
+        if rendered:
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
-            rendered = letter.render(letter.write(site, today, visits, delivery.recipient.language))
             mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
             return _message(delivery, rendered)
+        if composition.told_to(delivery.recipient):
+            reason = _("Nothing was left to say when the mail was to go.")
+        else:
+            reason = _("The recipient is no longer told of this at the site.")
     _stamp(by, site, delivery_id, claimed_at, state=Delivery.State.CANCELLED, error=reason)
     return None
-
-
-def _still_due(site: Site, digest: Digest, today: date) -> Iterator[tuple[Kind, Visit]]:
-    """The visits of a digest whose occasion still holds, with where each stands."""
-    told = dict(
-        digest.recalls.filter(label=VISIT).values_list(
-            "key", Concat("kind", Value(" "), "occurrence")
-        )
-    )
-    for visit in visits_of(site).filter(pk__in=told):
-        facts = facts_of(visit)
-        holds = occasion(facts, today)
-        if holds and holds.key == told[visit.pk]:
-            yield standing(facts, today), visit
 
 
 def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
