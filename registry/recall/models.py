@@ -103,6 +103,7 @@ class Deliveries(SiteRecords):
 class Delivery(SiteRecord):
     """A digest on its way to one recipient, and what became of it.
 
+    It goes once (``number`` 1), and again only when somebody asks for it and says why (``because``).
     ``message_id`` is derived from the delivery's key, so that a mail that repeats carries the
     same one. ``subject``, ``text`` and ``html`` are the mail as it went.
     """
@@ -130,6 +131,8 @@ class Delivery(SiteRecord):
     digest = kept(models.ForeignKey(Digest, models.PROTECT, related_name="deliveries"), "withhold")
     recipient = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "withhold")
     address = kept(models.EmailField(), "withhold")
+    number = kept(models.PositiveSmallIntegerField(default=1), "withhold", "Sent for the n-th time")
+    because = kept(models.CharField(max_length=200, blank=True), "withhold", "Why it goes again")
     message_id = kept(models.CharField(max_length=200, unique=True), "withhold")
     state = kept(
         models.CharField(max_length=9, choices=State.choices, default=State.PLANNED), "withhold"
@@ -148,7 +151,7 @@ class Delivery(SiteRecord):
     class Meta:
         ordering = ["recipient__name", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["digest", "recipient"], name="delivery_once")
+            models.UniqueConstraint(fields=["digest", "recipient", "number"], name="delivery_once")
         ]
         indexes = [
             models.Index(

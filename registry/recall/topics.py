@@ -58,6 +58,8 @@ class Topic:
     candidates: Callable[[Site, date, Tuning, Collection[int] | None], Iterator[Candidate]]
     courses: Callable[[Any, Tuning], Iterator[Course]]
     lines: Callable[[Mapping[int, Any]], Iterator[tuple[int, Line]]]
+    # Whether the candidates until a day are those of every day before it too.
+    looks_ahead: bool = True
 
 
 def _told(label: str) -> ArraySubquery:
@@ -252,7 +254,14 @@ _VISIT_KINDS = frozenset(Kind) - {
 }
 TOPICS = (
     Topic(VISIT, _VISIT_KINDS, _visits, of_visit, _visit_lines),
-    Topic(PARTICIPANT, frozenset({Kind.CONTACT}), _missing, of_missing, _missing_lines),
+    Topic(
+        PARTICIPANT,
+        frozenset({Kind.CONTACT}),
+        _missing,
+        of_missing,
+        _missing_lines,
+        looks_ahead=False,  # a window that closes later takes the place of the one before
+    ),
     Topic(PARTICIPANT, frozenset({Kind.CONSENT}), _renewals, of_waiting, _renewal_lines),
     Topic(QUERY, frozenset({Kind.QUERY}), _questions, of_waiting, _question_lines),
     Topic(

@@ -1,6 +1,14 @@
-"""All writes of recall: what is planned, and what is sent."""
+"""All writes of recall, and the forecast of them."""
 
+from .forecasting import Coming as Coming
+from .forecasting import forecast as forecast
+from .holding_back import RecallError as RecallError
+from .holding_back import lift as lift
+from .holding_back import snooze as snooze
+from .holding_back import stop as stop
+from .planning import at_site as at_site
 from .planning import plan as plan
+from .resending import resend as resend
 from .sending import judge as judge
 from .sending import send as send
 from .sending import unfinished as unfinished

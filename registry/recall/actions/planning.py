@@ -150,20 +150,25 @@ def recipients_of(site: Site) -> dict[User, set[Role]]:
     return found
 
 
-def deliver(digest: Digest, users: Iterable[User]) -> None:
+def deliver(
+    digest: Digest, users: Iterable[User], *, number: int = 1, because: str = ""
+) -> list[Delivery]:
     """A delivery of the digest to each of ``users``."""
-    Delivery.objects.bulk_create(
+    return Delivery.objects.bulk_create(
         Delivery(
             digest=digest,
             recipient=user,
             address=user.email,
-            message_id=_message_id(digest, user),
+            number=number,
+            because=because,
+            message_id=_message_id(digest, user, number),
             not_before=timezone.now(),
         )
         for user in sorted(users, key=lambda user: user.pk)
     )
 
 
-def _message_id(digest: Digest, user: User) -> str:
+def _message_id(digest: Digest, user: User, number: int) -> str:
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{user.pk}@{host}>"
+    again = f".{number}" if number > 1 else ""
+    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{user.pk}{again}@{host}>"
