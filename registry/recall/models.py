@@ -103,7 +103,7 @@ class Deliveries(SiteRecords):
 class Delivery(SiteRecord):
     """A digest on its way to one recipient, and what became of it.
 
-    It goes once (``number`` 1), and again only when somebody asks for it and says why (``because``).
+    It goes once (``number`` 1), and again when somebody asks for it and says why (``because``).
     ``message_id`` is derived from the delivery's key, so that a mail that repeats carries the
     same one. ``subject``, ``text`` and ``html`` are the mail as it went.
     """

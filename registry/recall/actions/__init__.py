@@ -2,6 +2,7 @@
 
 from .forecasting import Coming as Coming
 from .forecasting import forecast as forecast
+from .forecasting import line_of as line_of
 from .holding_back import RecallError as RecallError
 from .holding_back import lift as lift
 from .holding_back import snooze as snooze
@@ -12,3 +13,4 @@ from .resending import resend as resend
 from .sending import judge as judge
 from .sending import send as send
 from .sending import unfinished as unfinished
+from .tuning import tune as tune

@@ -19,6 +19,7 @@ from ..tuning import tuning_of
 from .planning import Found, kinds_today, snoozes_of
 
 DAY = timedelta(days=1)
+LOOK_AHEAD = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,14 @@ def _turns(course: Course, span: list[date], tuning: Tuning, snooze: date | None
     later = {day for day in span if day.weekday() not in tuning.weekdays}
     after = {day + DAY for day in later}
     return sorted(first | after.intersection(span)) if first else []
+
+
+def line_of(site: Site, label: str, key: int) -> Line | None:
+    """The line of a record that is recalled now or may be soon; None of any other."""
+    tuning, today = tuning_of(site), site.today
+    for topic in TOPICS:
+        if topic.label == label:
+            until = today + LOOK_AHEAD if topic.looks_ahead else today
+            for one in topic.candidates(site, until, tuning, [key]):
+                return dict(topic.lines({key: one.facts})).get(key)
+    return None
