@@ -83,7 +83,7 @@ class Notice:
 
 
 def write(
-    site: Site, invitation: Invitation, *, known: bool, language: str, counts_only: bool = False
+    site: Site, invitation: Invitation, *, known: bool, language: str, counts_only: bool
 ) -> Notice:
     """The notice of an invitation; ``known``: its reader was told of the visit before."""
     news = News.OFF if invitation.cancelled else News.CHANGED if known else News.BOOKED

@@ -21,6 +21,7 @@ from registry.access.scope import user_scope
 from registry.participants import actions as participants
 from registry.recall import actions, notice, tasks
 from registry.recall.actions import sending
+from registry.recall.kinds import Tuning
 from registry.recall.models import Delivery, Digest, Invitation
 from registry.visits.actions import attend_visit, miss_visit, save_draft, take_back_missed
 from registry.visits.models import Visit
@@ -516,17 +517,44 @@ def test_subject_and_text_say_what_where_and_when(cast, sink):
 
 
 def test_a_site_that_wants_counts_only_has_neither_number_nor_visit_named(cast, sink):
-    booked(cast.ana)
+    visit = booked(cast.ana)
+    with user_scope(cast.hiro):
+        tuning = Tuning(counts_only=True, language="pt-br")
+        actions.tune(by=cast.hiro, site=cast.tokyo, tuning=tuning)
+    tick(cast.tokyo)
+    (mail,) = mails(sink)
+    for text in (body(mail), body(mail, "html"), mail.message.as_string()):
+        assert visit.participant.study_number not in text
+        assert "M24" not in text
+    assert "·" not in body(mail) + body(mail, "html")
+    assert 'lang="pt-br"' in body(mail, "html")
+
+
+def test_a_site_that_is_not_to_be_recalled_of_somebody_keeps_the_appointment(cast, sink):
+    visit = booked(cast.ana)
+    with user_scope(cast.ana):
+        actions.stop(by=cast.ana, participant=visit.participant, because="calls them itself")
+    assert tick(cast.tokyo) == (1, [State.SENT])
+    assert tick(cast.tokyo, days=1) == (0, [])
+
+
+def test_an_invitation_asked_for_again_is_the_same_entry_and_an_overtaken_one_does_not_go(
+    cast, sink
+):
+    visit = booked(cast.ana)
+    tick(cast.tokyo)
+    (delivery,) = rows(cast.ana, Delivery)
+    with user_scope(cast.ana):
+        actions.resend(by=cast.ana, delivery=delivery, because="deleted it")
+    assert send(cast.tokyo) == [State.SENT]
+    first, again = mails(sink)
+    assert first.calendar.to_ical() == again.calendar.to_ical()
+    assert first.message["Message-ID"] != again.message["Message-ID"]
+    book(cast.ana, visit, days=8)
     tick(cast.tokyo)
     with user_scope(cast.ana):
-        invitation = Invitation.objects.select_related("visit__participant").get()
-        told = notice.write(cast.tokyo, invitation, known=False, language="en", counts_only=True)
-        rendered = notice.render(told, invitation, "ana@example.org")
-    number = invitation.visit.participant.study_number
-    for text in (rendered.subject, rendered.text, rendered.html, rendered.calendar.text):
-        assert number not in text
-        assert "M24" not in text
-        assert "·" not in text
+        actions.resend(by=cast.ana, delivery=delivery, because="deleted it too")
+    assert send(cast.tokyo) == [State.CANCELLED]
 
 
 def test_a_template_is_given_nothing_but_site_time_number_visit_and_link():

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
 from registry.recall import actions, tasks
+from registry.recall.actions import planning
 from registry.recall.models import Delivery, Digest, PlanningRun
 
 from ..people import make_cast
@@ -85,7 +86,7 @@ def test_the_claim_is_there_for_all_to_see_while_the_server_thinks(morning, sink
 def test_a_planner_that_dies_leaves_nothing_half_written(morning, monkeypatch):
     by, site = User.objects.system("recall"), morning.tokyo
     with monkeypatch.context() as dying:
-        dying.setattr(actions, "_message_id", lambda *_key: 1 / 0)
+        dying.setattr(planning, "_message_id", lambda *_key: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             actions.plan(by=by, site=site, now=noon(site))
     with user_scope(morning.eli):

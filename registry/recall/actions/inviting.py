@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
+from registry.access.roles import Role
 from registry.participants.models import Participant
 from registry.visits.models import Visit, Visits, participation_ended
 
@@ -26,8 +27,8 @@ from .. import notice
 from ..calendar import Booking, Told, change
 from ..letter import Rendered
 from ..models import Deliveries, Delivery, Digest, Invitation
-from .facts import at_site
-from .planning import deliver, host, recipients_of
+from ..tuning import tuning_of
+from .planning import at_site, deliver, host, recipients_of
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,20 @@ def compose(site: Site, delivery: Delivery, now: datetime) -> Rendered | None:
     known = (visit.pk, delivery.recipient_id) in _informed(earlier)
     if not known and invitation.booked_at <= now:
         return None
-    written = notice.write(site, invitation, known=known, language=delivery.recipient.language)
+    tuning = tuning_of(site)
+    written = notice.write(
+        site,
+        invitation,
+        known=known,
+        language=tuning.language or delivery.recipient.language,
+        counts_only=tuning.counts_only,
+    )
     return notice.render(written, invitation, delivery.address)
+
+
+def invited_at(site: Site) -> list[User]:
+    """The active coordinators of the site: who is told of its appointments."""
+    return [user for user, roles in recipients_of(site).items() if Role.COORDINATOR in roles]
 
 
 def _changes(site: Site, now: datetime) -> Iterator[Found]:
@@ -92,7 +105,10 @@ def _changes(site: Site, now: datetime) -> Iterator[Found]:
 
 
 def _visits(site: Site) -> Visits:
-    """The site's visits, with ``stopped``: their participant withdrew, left the study or died."""
+    """The site's visits, with ``stopped``: their participant withdrew, left the study or died.
+
+    A site that does not want to be recalled of somebody still has the appointment.
+    """
     withdrew = Participant.objects.with_consent().filter(
         Q(contact_stopped=True) | Q(collection_stopped=True), pk=OuterRef("participant")
     )
@@ -114,7 +130,7 @@ def _booking(visit: Visit) -> Booking | None:
 def _write(site: Site, found: Sequence[Found], today: date) -> int:
     written = 0
     found = _in_order(found)
-    coordinators = list(recipients_of(site, Digest.Kind.CALENDAR))
+    coordinators = invited_at(site)
     visits = [one.visit.pk for one in found]
     informed = _informed(Delivery.objects.filter(digest__invitation__visit__in=visits))
     for one in found:

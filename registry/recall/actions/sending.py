@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.core import mail
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Concat
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
-from registry.visits.models import Visit
 
 from .. import ics, letter
 from ..models import Delivery, Digest
-from ..rules import Kind, occasion, standing
 from . import inviting
-from .facts import VISIT, at_site, facts_of, visits_of
-from .planning import recipients_of
+from .composing import Composition
+from .planning import at_site
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +89,8 @@ def _compose(
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), at_site(site, by):
         delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        kind = delivery.digest.kind
-        if not recipients_of(site, kind).filter(pk=delivery.recipient_id).exists():
-            reason = _("The recipient is no longer one of those at the site who get this mail.")
-        elif rendered := COMPOSERS[kind](site, delivery, now):
+        told, rendered = _written(site, delivery, now)
+        if rendered:
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
             mine.update(
                 subject=rendered.subject,
@@ -105,37 +99,22 @@ def _compose(
                 calendar=rendered.calendar.text if rendered.calendar else "",
             )
             return _message(delivery, rendered)
-        else:
+        if told:
             reason = _("Nothing was left to say when the mail was to go.")
+        else:
+            reason = _("The recipient is no longer told of this at the site.")
     _stamp(by, site, delivery_id, claimed_at, state=Delivery.State.CANCELLED, error=reason)
     return None
 
 
-def _daily(site: Site, delivery: Delivery, now: datetime) -> letter.Rendered | None:
-    """The day's letter to the recipient; None when nothing is left to say."""
-    today = timezone.localdate(now, site.zone)
-    visits = list(_still_due(site, delivery.digest, today))
-    if not visits:
-        return None
-    return letter.render(letter.write(site, today, visits, delivery.recipient.language))
-
-
-# What writes each kind of mail.
-COMPOSERS = {Digest.Kind.DAILY: _daily, Digest.Kind.CALENDAR: inviting.compose}
-
-
-def _still_due(site: Site, digest: Digest, today: date) -> Iterator[tuple[Kind, Visit]]:
-    """The visits of a digest whose occasion still holds, with where each stands."""
-    told = dict(
-        digest.recalls.filter(label=VISIT).values_list(
-            "key", Concat("kind", Value(" "), "occurrence")
-        )
-    )
-    for visit in visits_of(site).filter(pk__in=told):
-        facts = facts_of(visit)
-        holds = occasion(facts, today)
-        if holds and holds.key == told[visit.pk]:
-            yield standing(facts, today), visit
+def _written(site: Site, delivery: Delivery, now: datetime) -> tuple[bool, letter.Rendered | None]:
+    """Whether the recipient is still told of this at the site, and what the mail says, if so."""
+    if delivery.digest.kind == Digest.Kind.CALENDAR:
+        told = delivery.recipient in inviting.invited_at(site)
+        return told, inviting.compose(site, delivery, now) if told else None
+    composition = Composition(site, delivery.digest, timezone.localdate(now, site.zone))
+    user = delivery.recipient
+    return bool(composition.told_to(user)), composition.letter_for(user)
 
 
 def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
