@@ -254,7 +254,7 @@ def test_a_site_tunes_its_recalls(cast, client, sink, visit):
         assert {one.kind for one in KindTuning.objects.all()} == {"open", "overdue", "query"}
     assert tuning.days(Kind.OPEN) == (4,)
     assert tuning.days(Kind.QUERY) == ()
-    assert told_on(cast, 3) == [0]  # coming up: the opening is told on its fourth day, tomorrow
+    assert told_on(cast, 3) == [0, 1]  # coming up, and from its fourth day on open
     assert client.post(url, posted(client.get(url).context["form"]) | {"open-days": "0"})
     with user_scope(cast.hiro):
         assert not KindTuning.objects.filter(kind="open").exists()
