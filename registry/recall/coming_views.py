@@ -21,7 +21,6 @@ from registry.participants.models import Participant
 
 from . import actions
 from .forms import BecauseForm, SnoozeForm
-from .kinds import ABOUT, Kind
 
 DAYS = 14
 
@@ -33,7 +32,7 @@ def coming(request: UserRequest) -> HttpResponse:
     site = sites.filter(prefix=request.GET.get("site", "")).first() or sites.first()
     found = actions.forecast(site=site, now=timezone.now(), days=DAYS) if site else []
     days = [
-        (day, [(_(ABOUT[kind].heading), list(some)) for kind, some in groupby(ones, _kind)])
+        (day, [(heading, list(some)) for heading, some in groupby(ones, lambda one: one.heading)])
         for day, ones in groupby(found, lambda one: one.day)
     ]
     context = {
@@ -44,10 +43,6 @@ def coming(request: UserRequest) -> HttpResponse:
         "may_enter": site is not None and request.user.may(Permission.ENTER, site.pk),
     }
     return render(request, "recall/coming.html", context)
-
-
-def _kind(one: actions.Coming) -> Kind:
-    return one.kind
 
 
 @needs(Permission.ENTER)

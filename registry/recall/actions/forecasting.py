@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from registry.access.models import Site
 
-from ..kinds import URGENCY, Kind, Tuning
+from ..kinds import ABOUT, URGENCY, Kind, Tuning
 from ..letter import Line
 from ..models import PlanningRun
 from ..rules import Course, holding
@@ -31,6 +32,10 @@ class Coming:
     label: str
     key: int
     line: Line
+
+    @property
+    def heading(self) -> str:
+        return gettext(ABOUT[self.kind].heading)
 
 
 def forecast(*, site: Site, now: datetime, days: int) -> list[Coming]:
