@@ -16,6 +16,7 @@ from registry.access.models import Site
 
 from .kinds import ABOUT, ESCALATIONS, URGENCY, Kind
 
+PAUSE_HERE = "{pause}"  # stands in a rendered letter where each reader's own link goes
 LONGEST = 100  # lines of a letter, the most urgent: a mail stays under 100 kB
 
 
@@ -106,6 +107,11 @@ class Rendered:
     text: str
     html: str
 
+    def for_reader(self, pause: str) -> Rendered:
+        """The letter with the reader's own link that pauses it, where it has a place for one."""
+        text, html = (part.replace(PAUSE_HERE, pause) for part in (self.text, self.html))
+        return Rendered(self.subject, text, html)
+
 
 def write(
     site: Site,
@@ -125,11 +131,15 @@ def write(
     return Letter(site.name, day, groups, absolute(reverse("recalls")), language)
 
 
-def render(letter: Letter) -> Rendered:
-    """Subject, plain text and HTML of a letter, in its language."""
+def render(letter: Letter, *, can_pause: bool = False) -> Rendered:
+    """Subject, plain text and HTML of a letter, in its language.
+
+    With ``can_pause`` it says how to pause it, and each reader's link is still to be put in.
+    """
+    given = {"letter": letter, "pause": PAUSE_HERE if can_pause else ""}
     with translation.override(letter.language):
         subject, text, html = (
-            render_to_string(f"emails/recall.{part}", {"letter": letter})
+            render_to_string(f"emails/recall.{part}", given)
             for part in ("subject.txt", "txt", "html")
         )
     return Rendered(" ".join(subject.split()), text, html)

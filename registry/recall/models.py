@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .bounce import Bounce as Bounce
+from .bounce import MailStop as MailStop
+from .pause import MailPause as MailPause
 from .snooze import RecallStop as RecallStop
 from .snooze import Snooze as Snooze
 from .tuning import KindTuning as KindTuning
@@ -46,6 +49,8 @@ class Digest(SiteRecord):
     class Kind(models.TextChoices):
         DAILY = "daily", _("Daily recall")
         ESCALATION = "escalation", _("Escalation")
+        BOUNCES = "bounces", _("Mails that came back")
+        NOBODY = "nobody", _("Nobody gets the daily mail")
 
     site_from = ""
     web_grants = "SELECT, INSERT"

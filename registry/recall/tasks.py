@@ -24,6 +24,7 @@ def tick() -> None:
     for site in Site.objects.all():
         try:
             actions.plan(by=by, site=site, now=timezone.now())
+            actions.tell(by=by, site=site, now=timezone.now())
             for delivery_id in actions.unfinished(by=by, site=site):
                 send_delivery.apply_async([delivery_id, site.pk], expires=EXPIRES)
         except Exception:

@@ -18,6 +18,7 @@ from registry.core.errors import RefusedError
 
 from . import actions
 from .forms import BecauseForm, TuningForm
+from .mail_views import reach_of
 from .models import Delivery, Digest, PlanningRun
 from .tuning import tuning_of
 
@@ -43,14 +44,20 @@ def recalls(request: UserRequest) -> HttpResponse:
     digests = (
         Digest.objects.visible_to(request.user)
         .filter(day__in={run.day for run in shown})
-        .prefetch_related("deliveries__recipient")
+        .prefetch_related("deliveries__recipient", "deliveries__bounces")
     )
     mails: dict[tuple[int, object], list[Delivery]] = {}
     for digest in digests:
         mails.setdefault((digest.site_id, digest.day), []).extend(digest.deliveries.all())
     days = [(run, mails.get((run.site_id, run.day), [])) for run in shown]
     tunable = Site.objects.filter(pk__in=request.user.sites_with(Permission.TUNE_RECALL))
-    context = {"days": days, "page": shown, "failed_only": failed_only, "site": tunable.first()}
+    context = {
+        "days": days,
+        "page": shown,
+        "failed_only": failed_only,
+        "site": tunable.first(),
+        "reach": reach_of(request.user),
+    }
     return render(request, "recall/recalls.html", context)
 
 

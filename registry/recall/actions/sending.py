@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.core import mail
 from django.db import transaction
@@ -20,9 +20,13 @@ from django.utils.translation import gettext as _
 from registry.access.models import Site, User
 
 from .. import letter
-from ..models import Delivery
+from ..envelope import charset_of, headers_of
+from ..models import Delivery, Digest
+from ..signed import pause_link, return_address
+from .bouncing import refused
 from .composing import Composition
 from .planning import at_site
+from .telling import NOTICES, Notices
 
 logger = logging.getLogger(__name__)
 
@@ -87,13 +91,16 @@ def _compose(
 ) -> mail.EmailMultiAlternatives | None:
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), at_site(site, by):
-        delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        composition = Composition(site, delivery.digest, timezone.localdate(now, site.zone))
+        deliveries = Delivery.objects.select_related("digest__site", "recipient")
+        delivery = deliveries.get(pk=delivery_id)
+        composition = _composition(site, delivery.digest, timezone.localdate(now, site.zone))
         rendered = composition.letter_for(delivery.recipient)
         if rendered:
+            pause = pause_link(delivery.recipient, site)
+            rendered = rendered.for_reader(pause)
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
             mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
-            return _message(delivery, rendered)
+            return _message(delivery, rendered, pause)
         if composition.told_to(delivery.recipient):
             reason = _("Nothing was left to say when the mail was to go.")
         else:
@@ -102,14 +109,22 @@ def _compose(
     return None
 
 
-def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
+def _composition(site: Site, digest: Digest, today: date) -> Composition | Notices:
+    return Notices(site, digest) if digest.kind in NOTICES else Composition(site, digest, today)
+
+
+def _message(
+    delivery: Delivery, rendered: letter.Rendered, pause: str
+) -> mail.EmailMultiAlternatives:
     message = mail.EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
+        from_email=return_address(delivery.pk),
         to=[delivery.address],
-        headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
+        headers=headers_of(delivery, pause),
         connection=mail.get_connection(timeout=SMTP_TIMEOUT),
     )
+    message.encoding = charset_of(rendered.text)
     message.attach_alternative(rendered.html, "text/html")
     return message
 
@@ -129,6 +144,9 @@ def _stamp_failure(
 ) -> Delivery.State:
     """Back to planned with a longer wait, or failed for good."""
     permanent, reason = judge(error)
+    if permanent and isinstance(error, smtplib.SMTPRecipientsRefused):
+        # Before the stamp: after a crash in between, the next try records it, once.
+        refused(by=by, site=site, delivery_id=delivery_id, reason=reason)
     with at_site(site, by):
         attempts = Delivery.objects.values_list("attempts", flat=True).get(pk=delivery_id)
     again = not permanent and attempts <= len(WAITS)

@@ -101,6 +101,7 @@ def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool
             transaction.set_rollback(True)
         return line | _planned(run) | {"deliveries": []}
     run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+    actions.tell(by=by, site=site, now=now)
     handled = actions.unfinished(by=by, site=site)
     for delivery_id in handled:
         actions.send(by=by, site=site, delivery_id=delivery_id, now=now)
