@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import translation
@@ -33,21 +32,20 @@ may_lift = needs(Permission.MANAGE_DATA, Permission.MANAGE_USERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def mail_pause(request: HttpRequest, token: str) -> HttpResponse:
     """The link in a daily mail: asks on GET, pauses on POST (RFC 8058), without a log-in."""
-    try:
-        user_key, site_key, works = read_pause(token)
-    except signing.BadSignature:
-        raise Http404 from None
-    user, site = get_object_or_404(User, pk=user_key), get_object_or_404(Site, pk=site_key)
+    link = read_pause(token)
+    if link is None:
+        raise Http404
+    user, site = get_object_or_404(User, pk=link.user), get_object_or_404(Site, pk=link.site)
     by = User.objects.system("recall")
     with actions.at_site(site, by), translation.override(user.language):
-        if request.method == "POST" and works:
+        if request.method == "POST" and link.works:
             actions.pause(by=by, user=user, site=site)
         paused = MailPause.objects.filter(site=site, user=user, lifted_at=None).exists()
         response = render(
             request,
             "recall/pause.html",
-            {"site": site, "person": user, "paused": paused, "works": works},
-            status=200 if works else 410,
+            {"site": site, "person": user, "paused": paused, "works": link.works},
+            status=200 if link.works else 410,
         )
         response.headers["Content-Language"] = user.language
     return response

@@ -31,7 +31,11 @@ class Command(BaseCommand):
         source.add_argument("--mbox", metavar="FILE", help="a file that the mail server appends to")
         source.add_argument("--maildir", metavar="FOLDER", help="a folder with “new” and “cur”")
         source.add_argument(
-            "stdin", nargs="?", choices=["-"], help="one message, as a mail server's pipe gives it"
+            "stdin",
+            metavar="-",
+            nargs="?",
+            choices=["-"],
+            help="one message, as a mail server's pipe gives it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
