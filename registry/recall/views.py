@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from registry.core.errors import RefusedError
 from . import actions
 from .forms import BecauseForm, TuningForm
 from .mail_views import reach_of
-from .models import Delivery, Digest, PlanningRun
+from .models import Bounce, Delivery, Digest, PlanningRun
 from .tuning import tuning_of
 
 DAYS_A_PAGE = 50
@@ -31,13 +31,16 @@ AGAIN = (Permission.ENTER, Permission.MANAGE_DATA)  # who may have a mail sent a
 def recalls(request: UserRequest) -> HttpResponse:
     """Each site's planned days, newest first, with every delivery's outcome.
 
-    With ``outcome=failed`` only the days on which a mail failed.
+    With ``outcome=failed`` only the days on which a mail failed or came back for good.
     """
     runs = PlanningRun.objects.visible_to(request.user).select_related("site")
     failed_only = request.GET.get("outcome") == "failed"
     if failed_only:
+        back = Bounce.objects.filter(delivery=OuterRef("pk"), hard=True)
         failed = Delivery.objects.filter(
-            state=Delivery.State.FAILED, site=OuterRef("site"), digest__day=OuterRef("day")
+            Q(state=Delivery.State.FAILED) | Q(Exists(back)),
+            site=OuterRef("site"),
+            digest__day=OuterRef("day"),
         )
         runs = runs.filter(Exists(failed))
     shown = Paginator(runs, DAYS_A_PAGE).get_page(request.GET.get("page"))
