@@ -336,6 +336,18 @@ def test_a_crash_between_the_refusal_and_its_stamp_counts_it_once(cast, sink, mo
     assert len(bounces(cast)) == 1
 
 
+def test_the_run_says_who_is_left_out(cast, sink, capsys):
+    for delivery in mailed(cast, cast.hiro, times=3):
+        came_back(delivery)
+    with user_scope(cast.ana):
+        actions.pause(by=cast.ana, user=cast.ana, site=cast.tokyo)
+    call_command("recall", "--at", noon(cast.tokyo, 3).isoformat(), "--dry-run")
+    said = capsys.readouterr().out
+    assert "; not to ana@example.org (paused), hiro@example.org (mails came back)\n" in said
+    assert "RIO" in said.splitlines()[0]
+    assert "not to" not in said.splitlines()[0]
+
+
 # -- told to the data manager --------------------------------------------------------------------
 
 
