@@ -14,9 +14,11 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 from enum import StrEnum
 
-LONGEST = 2**20  # octets read of a message: a report is shorter, whatever it quotes
+LONGEST = 2**18  # octets read of a message: a report quotes a mail of less than 100 kB
+LONGEST_HEADER = 2000  # letters read of a header: the parser takes a minute for a hostile one
 
 MESSAGE_ID = re.compile(r"<[\w.+=-]{1,150}@[\w.-]{1,100}>", re.ASCII)
 # RFC 3463, and no part of an IP address; RFC 5321, and no other number.
@@ -32,9 +34,7 @@ FOR_GOOD = re.compile(
 )
 GAVE_UP = re.compile(r"time[d]? ?out|reachable|too long|retry|full|quota|exceed", re.I)
 # Where a report begins to quote the mail.
-QUOTED = re.compile(
-    r"^(-{2,}.*\b(copy|original)\b|(received|return-path|message-id):)", re.I | re.M
-)
+QUOTED = re.compile(r"^(--.*\b(copy|original)\b|(received|return-path|message-id):)", re.I | re.M)
 # Subjects of people's own programs, in the languages of the sites.
 AWAY = re.compile(
     r"auto(matic)?[- ]?(reply|response)|out of|resposta autom|自動応答|自動返信|不在", re.I
@@ -73,11 +73,19 @@ class Returned:
         return list(dict.fromkeys(MESSAGE_ID.findall(self.text)))
 
 
+class _Short(Compat32):
+    """The parser's usual policy, with headers cut."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
 def read(raw: bytes) -> Returned:
     """What the message says; no sequence of octets makes it raise."""
     raw = raw[:LONGEST]
     try:
-        message = message_from_bytes(raw)
+        message = message_from_bytes(raw, policy=_Short())
         parts = list(message.walk())
         finding = _report(parts) or _in_words(message, parts)
         text = "\n".join([raw.decode("latin-1"), *_decoded(parts)])

@@ -1,5 +1,7 @@
 """Reading what came back, message by message."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,3 +206,21 @@ def test_no_damage_to_a_report_makes_it_raise(data, sample):
 )
 def test_what_breaks_parsers_does_not_break_it(raw):
     read(raw)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'Content-Type: text/plain; a="' + b";" * 2**20,
+        b"Subject: " + b"=?a?q?" * 2**18,
+        b"From: postmaster\r\n\r\n" + b"-" * 2**20,
+        b"From: postmaster\r\nContent-Type: text/html\r\n\r\n" + b"<a" * 2**19,
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n" * 2**18,
+    ],
+    ids=["parameters", "words", "dashes", "tags", "parts"],
+)
+def test_no_message_keeps_the_reader_busy(hostile):
+    """The standard parser alone takes over a minute for the first."""
+    begun = time.process_time()
+    read(hostile)
+    assert time.process_time() - begun < 5
