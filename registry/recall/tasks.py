@@ -24,7 +24,7 @@ def tick() -> None:
     """Every minute: plan each site whose hour has come, invite, and queue what is to be sent."""
     by = User.objects.system("recall")
     for site in Site.objects.all():
-        for step in (actions.invite, actions.plan):
+        for step in (actions.invite, actions.plan, actions.tell):
             with _trouble_logged(site):
                 step(by=by, site=site, now=timezone.now())
         with _trouble_logged(site):
