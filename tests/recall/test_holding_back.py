@@ -19,6 +19,8 @@ from registry.recall.tuning import tuning_of
 from ..posting import made_for
 from .scene import noon, outstanding, recall
 
+pytestmark = pytest.mark.slow
+
 VISIT = "visits.visit"
 
 

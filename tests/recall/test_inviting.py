@@ -30,6 +30,8 @@ from .. import build
 from .bookings import at, book, booked, invite, mails, send, tick, unbook
 from .scene import noon, outstanding
 
+pytestmark = pytest.mark.slow
+
 State = Delivery.State
 CANARY = "Kanarie"
 
