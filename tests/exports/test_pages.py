@@ -243,6 +243,7 @@ def test_an_altered_or_missing_file_is_never_served(cohort, built, shown):
     assert Download.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_a_failed_dataset_is_not_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)

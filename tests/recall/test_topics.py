@@ -26,6 +26,8 @@ from ..imaging import films
 from .clock import Clock
 from .scene import BETRAYALS, CANARY, canary, listen, noon, outstanding, recall
 
+pytestmark = pytest.mark.slow
+
 ANA, HIRO, INES = "ana@example.org", "hiro@example.org", "ines@example.org"
 DAY = timedelta(days=1)
 
