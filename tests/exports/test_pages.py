@@ -117,6 +117,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     assert "participant_site" not in got
 
 
+@pytest.mark.slow
 def test_a_preview_equals_the_dataset(cohort, built, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
