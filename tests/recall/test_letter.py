@@ -76,6 +76,14 @@ def test_groups_stand_by_urgency_with_number_visit_window_and_link(cast, sink, s
         assert line.startswith(f"{what}\n  {window}\n")
 
 
+def test_within_a_group_what_closed_first_stands_first(cast, sink):
+    """Not what was told last: the third week's reminder is newer than the first week's."""
+    later, first = (outstanding(cast.ana, opens=-60, closes=closes) for closes in (-9, -22))
+    recall(cast.tokyo)
+    numbers = re.findall(r"TKY-\d{4}-\w", part(the_mail(sink), "plain"))
+    assert numbers == [first.participant.study_number, later.participant.study_number]
+
+
 def test_both_parts_say_the_same(cast, sink):
     one_of_each(cast)
     recall(cast.tokyo)
