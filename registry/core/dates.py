@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from django.utils import dates as names
 from django.utils import timezone
@@ -211,10 +212,17 @@ def show_long_date(day: date) -> str:
     }
 
 
-def show_moment(moment: datetime) -> str:
-    """A moment in the page's time zone, with the zone named."""
-    local = timezone.localtime(moment)
-    return f"{show_date(local.date())}, {local:%H:%M} {local.tzname()}"
+def show_moment(
+    moment: datetime, zone: tzinfo | None = None, show: Callable[[date], str] = show_date
+) -> str:
+    """A moment on the clock of ``zone`` (the page's, if none), with the zone named."""
+    local = timezone.localtime(moment, zone)
+    name = local.tzname() or ""
+    return _("%(day)s, %(time)s %(zone)s") % {
+        "day": show(local.date()),
+        "time": f"{local:%H:%M}",
+        "zone": name if name.isalpha() else f"UTC{name}",  # many zones have but a number: “-03”
+    }
 
 
 @dataclass(frozen=True)

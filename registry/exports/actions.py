@@ -340,18 +340,26 @@ def _lock(dataset_id: int, using: str = RELEASE) -> Iterator[bool]:
 
 def _say_ready(dataset: Dataset) -> None:
     """Tell the researcher by mail. A mail that cannot be sent changes nothing in the dataset."""
-    context = {
-        "title": dataset.request.project.title,
-        "url": settings.SITE_URL + reverse("dataset", args=[dataset.pk]),
-    }
-    with translation.override("en"):
-        subject = render_to_string("emails/dataset_ready.subject.txt", context)
-        mail = EmailMultiAlternatives(
-            " ".join(subject.split()),
-            render_to_string("emails/dataset_ready.txt", context),
-            to=[dataset.request.project.researcher.email],
+    project = dataset.request.project
+    language = project.researcher.language
+    with translation.override(language):
+        letter = {
+            "language": language,
+            "subject": _("Your dataset is ready"),
+            "title": project.title,
+            "link": settings.SITE_URL + reverse("dataset", args=[dataset.pk]),
+        }
+        text, html = (
+            render_to_string(f"emails/dataset_ready.{part}", {"letter": letter})
+            for part in ("txt", "html")
         )
-        mail.attach_alternative(render_to_string("emails/dataset_ready.html", context), "text/html")
+    mail = EmailMultiAlternatives(
+        letter["subject"],
+        text,
+        to=[project.researcher.email],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(html, "text/html")
     try:
         mail.send()
     except OSError:

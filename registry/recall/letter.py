@@ -90,14 +90,23 @@ class Letter:
         return sum(group.count for group in self.groups if group.bad)
 
     @property
+    def tally(self) -> str:
+        """How much there is to do; an escalation, in a mail of its own, says that it is one."""
+        count = {"count": self.count}
+        if self.groups[0].kind in ESCALATIONS:
+            escalated = ngettext(
+                "%(count)d visit escalated to you", "%(count)d visits escalated to you", self.count
+            )
+            return escalated % count
+        tally = ngettext("%(count)d recall", "%(count)d recalls", self.count) % count
+        if self.overdue:
+            tally += gettext(", %(count)d overdue") % {"count": self.overdue}
+        return tally
+
+    @property
     def subject(self) -> str:
         """The site and how much there is to do: nothing about anybody."""
-        subject = ngettext(
-            "%(site)s: %(count)d recall", "%(site)s: %(count)d recalls", self.count
-        ) % {"site": self.site, "count": self.count}
-        if self.overdue:
-            subject += gettext(", %(count)d overdue") % {"count": self.overdue}
-        return subject
+        return gettext("%(site)s: %(tally)s") % {"site": self.site, "tally": self.tally}
 
 
 @dataclass(frozen=True)

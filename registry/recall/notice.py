@@ -8,12 +8,12 @@ from enum import StrEnum
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from registry.access.models import Site
-from registry.core.dates import show_long_date
+from registry.core.dates import show_long_date, show_moment
 
 from . import ics
 from .invitation import Invitation
@@ -39,16 +39,16 @@ HEADINGS = {
     News.OFF: _("A study visit is no longer planned"),
 }
 REQUESTS = {
-    News.BOOKED: _("Take it into your calendar with this mail. The visit's page says where it is."),
+    News.BOOKED: _("Add it to your calendar from this mail. The visit's page says where it is."),
     News.CHANGED: _(
-        "Time or place has changed. Take the change into your calendar with this mail. The visit's"
-        " page says where it is."
+        "The time or the place has changed. Update your calendar from this mail. The visit's page"
+        " says where it is."
     ),
-    News.OFF: _("Take it out of your calendar with this mail, if that has not happened by itself."),
+    News.OFF: _("Remove it from your calendar, if that has not happened by itself."),
 }
 # What calendars show beside the time.
 ABOUT = _(
-    "Which visit it is, and where, stands on its page. Answering changes nothing in the registry."
+    "The visit's page says which visit it is, and where. Answering changes nothing in the registry."
 )
 
 
@@ -88,11 +88,10 @@ def write(
     """The notice of an invitation; ``known``: its reader was told of the visit before."""
     news = News.OFF if invitation.cancelled else News.CHANGED if known else News.BOOKED
     with translation.override(language):
-        local = timezone.localtime(invitation.booked_at, site.zone)
         return Notice(
             news=news,
             site=site.name,
-            when=f"{show_long_date(local.date())}, {local:%H:%M} {local.tzname()}",
+            when=show_moment(invitation.booked_at, site.zone, show_long_date),
             study_number="" if counts_only else invitation.visit.participant.study_number,
             visit="" if counts_only else str(invitation.visit),
             link=absolute(reverse("visit", args=[invitation.visit_id])),

@@ -45,6 +45,11 @@ class Expected:
     closes_on: date
     stem: str = ""
 
+    @property
+    def day(self) -> date:
+        """By which those of a group stand in order: what closes first, first."""
+        return self.closes_on
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -54,6 +59,10 @@ class Missing:
     attempts: int
     last_attempt_on: date | None = None
 
+    @property
+    def day(self) -> date:
+        return self.closed_on
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -61,6 +70,10 @@ class Waiting:
 
     kind: Kind
     since: date
+
+    @property
+    def day(self) -> date:
+        return self.since
 
 
 def of_visit(visit: Expected, tuning: Tuning) -> Iterator[Course]:

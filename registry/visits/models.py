@@ -14,7 +14,7 @@ from registry.access.days import Day
 from registry.access.models import SiteRecord, SiteRecords, User
 from registry.access.roles import Permission
 from registry.audit.models import Signature
-from registry.core.dates import show_date
+from registry.core.dates import show_moment
 from registry.core.dictionary import Item, declared, kept
 from registry.participants.models import Participant
 
@@ -240,10 +240,9 @@ class Visit(SiteRecord):
     @property
     def appointment(self) -> str:
         """Day, time (with the site's zone named) and place of the appointment."""
-        booked = self.booked_local
-        if booked is None:
+        if self.booked_at is None:
             return ""
-        when = f"{show_date(booked.date())}, {booked:%H:%M} {booked.tzname()}"
+        when = show_moment(self.booked_at, self.participant.site.zone)
         return f"{when}, {self.booked_place}" if self.booked_place else when
 
     @property

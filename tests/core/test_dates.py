@@ -2,8 +2,9 @@
 
 import re
 from contextlib import suppress
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from time import process_time
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
@@ -17,6 +18,7 @@ from registry.core.dates import (
     read_time,
     show_date,
     show_long_date,
+    show_moment,
     show_partial_date,
     span,
 )
@@ -159,6 +161,20 @@ def test_anything_like_a_date_is_read_or_asked_about(text, order):
 
 def test_a_date_is_read_back_with_its_weekday():
     assert show_long_date(APRIL) == "Fri 3 April 2026"
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "said"),
+    [
+        ("Asia/Tokyo", "en", "3 Apr 2026, 10:00 JST"),
+        ("Asia/Tokyo", "ja", "2026年4月3日 10:00 JST"),
+        ("America/Sao_Paulo", "en", "2 Apr 2026, 22:00 UTC-03"),  # the zone has no letters
+    ],
+)
+def test_a_moment_names_its_zone(zone, language, said):
+    moment = datetime(2026, 4, 3, 1, tzinfo=UTC)
+    with translation.override(language):
+        assert show_moment(moment, ZoneInfo(zone)) == said
 
 
 # -- partial dates -----------------------------------------------------------------------------

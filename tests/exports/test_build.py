@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connections, transaction
 
+from registry.access.actions import choose_language
 from registry.access.scope import user_scope
 from registry.core import dates
 from registry.exports import actions, archive, tasks
@@ -330,8 +331,20 @@ def test_progress_is_of_real_rows_and_a_mail_is_sent(cohort, built):
     assert done.rows_expected == sum(row["delivered"] for row in opened.manifest["tables"])
     [letter] = mail.outbox
     assert letter.to == ["fay@example.org"]
-    assert f"/datasets/{done.pk}/" in letter.body
-    assert letter.alternatives
+    assert letter.extra_headers["Auto-Submitted"] == "auto-generated"
+    [html] = letter.alternatives
+    for part in (letter.body, html.content):
+        for said in (f"/datasets/{done.pk}/", "check it against its manifest", "You alone"):
+            assert said in part
+
+
+def test_the_mail_speaks_the_researchers_language(cohort, order):
+    with user_scope(cohort.fay):
+        choose_language(by=cohort.fay, language="pt-br")
+    tasks.build_dataset(order().pk)
+    [letter] = mail.outbox
+    assert letter.subject == "O seu conjunto de dados está pronto"
+    assert '<html lang="pt-br">' in letter.alternatives[0].content
 
 
 # -- failures ---------------------------------------------------------------------------------

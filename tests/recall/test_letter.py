@@ -76,6 +76,14 @@ def test_groups_stand_by_urgency_with_number_visit_window_and_link(cast, sink, s
         assert line.startswith(f"{what}\n  {window}\n")
 
 
+def test_within_a_group_what_closed_first_stands_first(cast, sink):
+    """Not what was told last: the third week's reminder is newer than the first week's."""
+    later, first = (outstanding(cast.ana, opens=-60, closes=closes) for closes in (-9, -22))
+    recall(cast.tokyo)
+    numbers = re.findall(r"TKY-\d{4}-\w", part(the_mail(sink), "plain"))
+    assert numbers == [first.participant.study_number, later.participant.study_number]
+
+
 def test_both_parts_say_the_same(cast, sink):
     one_of_each(cast)
     recall(cast.tokyo)
@@ -85,8 +93,8 @@ def test_both_parts_say_the_same(cast, sink):
     assert re.findall(r"TKY-\d{4}-\w", plain) == re.findall(r"TKY-\d{4}-\w", rich)
     assert re.findall(r"\d+ \w+ 20\d\d", plain)[1:] == re.findall(r"\d+ \w+ 20\d\d", rich)[1:]
     shown = html.unescape(re.sub(r"<[^>]+>", " ", rich))
-    assert "4 recalls, 1 overdue." in plain
-    assert "4 recalls, 1 overdue." in shown
+    assert "4 recalls, 1 overdue" in plain
+    assert "4 recalls, 1 overdue" in shown
 
 
 def test_the_mail_is_built_as_mail_readers_need_it(cast, sink):
@@ -100,6 +108,10 @@ def test_the_mail_is_built_as_mail_readers_need_it(cast, sink):
     name = r"<recall\.daily\.[\d-]+\.TKY\.\d+\.[a-z2-7]{16}@localhost>"
     assert re.fullmatch(name, message["Message-ID"])
     assert message["To"] == "ana@example.org"
+    lines = part(message, "plain").splitlines()
+    assert max(len(line) for line in lines if "http" not in line) <= 78
+    signature = lines.index("-- ")  # mail programs fold away or leave out what comes after it
+    assert lines.index("http://localhost:8000/recall/") < signature
     tags = Tags(part(message, "html")).tags
     assert ("html", {"lang": "en"}) in tags
     assert all("scope" in about for tag, about in tags if tag == "th")
@@ -184,6 +196,8 @@ def test_no_address_in_a_mail_changes_anything_on_get(cast, sink, client):
         ({Kind.OPEN: 1}, "Rio: 1 recall"),
         ({Kind.OVERDUE: 1}, "Rio: 1 recall, 1 overdue"),
         ({Kind.CLOSING: 2, Kind.OVERDUE: 12}, "Rio: 14 recalls, 12 overdue"),
+        ({Kind.ESCALATED: 1}, "Rio: 1 visit escalated to you"),
+        ({Kind.ESCALATED_TWICE: 2, Kind.ESCALATED: 1}, "Rio: 3 visits escalated to you"),
     ],
 )
 def test_subjects(counts, subject):

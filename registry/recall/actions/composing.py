@@ -31,7 +31,6 @@ class Due:
 
     kind: Kind
     group: Kind
-    since: date
     topic: Topic
     key: int
     facts: Any
@@ -47,7 +46,7 @@ class Composition:
         self.can_pause = digest.kind == Digest.Kind.DAILY
         self.paused = paused_at(site) if self.can_pause else frozenset()
         self._due = sorted(
-            self._still_due(), key=lambda one: (URGENCY[one.group], one.since, one.key)
+            self._still_due(), key=lambda one: (URGENCY[one.group], one.facts.day, one.key)
         )
         self._letters: dict[tuple[str, frozenset[Kind]], letter.Rendered | None] = {}
 
@@ -94,7 +93,7 @@ class Composition:
                             group = held.kind
                             if isinstance(one.facts, Expected):
                                 group = standing(group, one.facts, self.today)
-                            yield Due(held.kind, group, held.since, topic, one.key, one.facts)
+                            yield Due(held.kind, group, topic, one.key, one.facts)
 
 
 def _lines(due: Sequence[Due]) -> Iterator[tuple[Kind, letter.Line]]:
