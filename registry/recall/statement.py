@@ -60,11 +60,14 @@ class Statement:
         return sql, [given[one.name] if isinstance(one, Given) else one for one in parameters]
 
     def read(self, keys: Collection[int] | None, **given: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows, as tuples. Call it within a transaction."""
-        with connection.cursor() as cursor:
-            # PostgreSQL plans a cursor for its first rows, unless it is told that all are wanted.
-            cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
+        """The rows, as tuples."""
         with connection.chunked_cursor() as cursor:
             cursor.execute(*self.bound(keys, **given))
             while rows := cursor.fetchmany(CHUNK):
                 yield from rows
+
+
+def read_to_the_end(connection: Any, **_signal: Any) -> None:
+    """Let PostgreSQL plan cursors for all their rows, not for the first of them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET cursor_tuple_fraction = 1")

@@ -68,25 +68,22 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
                 run = PlanningRun.objects.create(site=site, day=today, due=0)
         except IntegrityError:
             return None
-        tuning = tuning_of(site)
-        recipients = recipients_of(site)
-        run.due = _write(site, today, tuning, recipients)
-        run.save(update_fields=["due"])
+        run.due = _write(site, today, tuning_of(site))
+        if run.due:
+            run.save(update_fields=["due"])
         return run
 
 
-def _write(site: Site, today: date, tuning: Tuning, recipients: dict[User, set[Role]]) -> int:
+def _write(site: Site, today: date, tuning: Tuning) -> int:
     """Take what is due into the ledger and its digests; how many occasions are due."""
-    audience = {
-        kind: {user for user, roles in recipients.items() if roles & set(setting.roles)}
-        for kind, setting in tuning.settings.items()
-    }
+    audience: dict[Kind, set[User]] = {}
     digests: dict[str, Digest] = {}
     to: dict[str, set[User]] = {}
     count = 0
     due_today = find_due(site, today, tuning, kinds_today(tuning, today))
     while some := list(islice(due_today, BATCH)):
         count += len(some)
+        audience = audience or audience_of(site, tuning)  # on most days nobody has to be told
         rows = []
         for found in some:
             if not audience[found.occasion.kind]:
@@ -108,6 +105,15 @@ def _write(site: Site, today: date, tuning: Tuning, recipients: dict[User, set[R
     for kind, users in to.items():
         deliver(digests[kind], users)
     return count
+
+
+def audience_of(site: Site, tuning: Tuning) -> dict[Kind, set[User]]:
+    """Whom the site lets be told of each kind."""
+    recipients = recipients_of(site)
+    return {
+        kind: {user for user, roles in recipients.items() if roles & set(setting.roles)}
+        for kind, setting in tuning.settings.items()
+    }
 
 
 def mail_of(kind: Kind) -> str:
