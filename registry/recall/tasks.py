@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 from django.utils import timezone
@@ -19,16 +21,24 @@ EXPIRES = 55
 
 @shared_task
 def tick() -> None:
-    """Every minute: plan each site whose hour has come, and queue what is to be sent."""
+    """Every minute: plan each site whose hour has come, invite, and queue what is to be sent."""
     by = User.objects.system("recall")
     for site in Site.objects.all():
-        try:
-            actions.plan(by=by, site=site, now=timezone.now())
+        for step in (actions.invite, actions.plan, actions.tell):
+            with _trouble_logged(site):
+                step(by=by, site=site, now=timezone.now())
+        with _trouble_logged(site):
             for delivery_id in actions.unfinished(by=by, site=site):
                 send_delivery.apply_async([delivery_id, site.pk], expires=EXPIRES)
-        except Exception:
-            # One site's trouble keeps no other from its mail; the next tick tries again.
-            logger.exception("Recall of site %s failed.", site.prefix)
+
+
+@contextmanager
+def _trouble_logged(site: Site) -> Iterator[None]:
+    """One site's or step's trouble keeps no other from its mail; the next tick tries again."""
+    try:
+        yield
+    except Exception:
+        logger.exception("Recall of site %s failed.", site.prefix)
 
 
 @shared_task

@@ -13,10 +13,20 @@ from config.celery import app
 
 
 class Sink:
-    """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise."""
+    """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise.
+
+    ``refused`` (the same) answers before the mail is handed over; ``senders`` are the envelopes'.
+    """
 
     def __init__(self):
         self.mails, self.answers, self.before_accepting = [], {}, lambda: None
+        self.refused, self.senders = {}, []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        if answer := self.refused.get(address):
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         await asyncio.to_thread(self.before_accepting)
@@ -25,6 +35,7 @@ class Sink:
             return answer
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append((address, message, envelope.content))
+        self.senders.append(envelope.mail_from)
         return "250 OK"
 
     @property

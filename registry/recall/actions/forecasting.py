@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from registry.access.models import Site
 
-from ..kinds import URGENCY, Kind, Tuning
+from ..kinds import ABOUT, URGENCY, Kind, Tuning
 from ..letter import Line
 from ..models import PlanningRun
 from ..rules import Course, holding
@@ -19,6 +20,7 @@ from ..tuning import tuning_of
 from .planning import Found, kinds_today, snoozes_of
 
 DAY = timedelta(days=1)
+LOOK_AHEAD = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Coming:
     label: str
     key: int
     line: Line
+
+    @property
+    def heading(self) -> str:
+        return gettext(ABOUT[self.kind].heading)
 
 
 def forecast(*, site: Site, now: datetime, days: int) -> list[Coming]:
@@ -76,3 +82,14 @@ def _turns(course: Course, span: list[date], tuning: Tuning, snooze: date | None
     later = {day for day in span if day.weekday() not in tuning.weekdays}
     after = {day + DAY for day in later}
     return sorted(first | after.intersection(span)) if first else []
+
+
+def line_of(site: Site, label: str, key: int) -> Line | None:
+    """The line of a record that is recalled now or may be soon; None of any other."""
+    tuning, today = tuning_of(site), site.today
+    for topic in TOPICS:
+        if topic.label == label:
+            until = today + LOOK_AHEAD if topic.looks_ahead else today
+            for one in topic.candidates(site, until, tuning, [key]):
+                return dict(topic.lines({key: one.facts})).get(key)
+    return None

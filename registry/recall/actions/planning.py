@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -22,12 +20,15 @@ from registry.access.models import Membership, Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 
+from ..envelope import host
 from ..kinds import ESCALATIONS, Kind, Tuning
 from ..models import Delivery, Digest, PlanningRun, Recall
 from ..rules import Occasion, due, sending_moment
+from ..signed import seal
 from ..snooze import Snooze
 from ..topics import TOPICS, Topic
 from ..tuning import tuning_of
+from .reach import paused_at, reachable
 
 BATCH = 1000  # ledger rows written at a time
 
@@ -108,10 +109,15 @@ def _write(site: Site, today: date, tuning: Tuning) -> int:
 
 
 def audience_of(site: Site, tuning: Tuning) -> dict[Kind, set[User]]:
-    """Whom the site lets be told of each kind."""
-    recipients = recipients_of(site)
+    """Who is told of each kind: not of one in the daily mail who has paused that."""
+    recipients, paused = recipients_of(site), paused_at(site)
     return {
-        kind: {user for user, roles in recipients.items() if roles & set(setting.roles)}
+        kind: {
+            user
+            for user, roles in recipients.items()
+            if roles & set(setting.roles)
+            and not (user.pk in paused and mail_of(kind) == Digest.Kind.DAILY)
+        }
         for kind, setting in tuning.settings.items()
     }
 
@@ -146,9 +152,12 @@ def snoozes_of(site: Site) -> dict[tuple[str, int], date]:
 
 
 def recipients_of(site: Site) -> dict[User, set[Role]]:
-    """Who may be told of the site, and in which roles: active, at the site or central."""
+    """Who may be told of the site, and in which roles: active, at the site or central.
+
+    Not who gets no mail at all, since too much of it came back.
+    """
     found: dict[User, set[Role]] = {}
-    memberships = Membership.objects.filter(user__is_active=True, user__is_system=False)
+    memberships = Membership.objects.filter(user__in=reachable(User.objects.all()))
     for one in (memberships.filter(site=site) | memberships.filter(site=None)).select_related(
         "user"
     ):
@@ -175,6 +184,8 @@ def deliver(
 
 
 def _message_id(digest: Digest, user: User, number: int) -> str:
-    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    """Derived from the delivery's key; the seal keeps strangers from naming it in a bounce."""
+    about = f".{digest.about}" if digest.about else ""
     again = f".{number}" if number > 1 else ""
-    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{user.pk}{again}@{host}>"
+    name = f"recall.{digest.kind}.{digest.day}.{digest.site.prefix}{about}.{user.pk}{again}"
+    return f"<{name}.{seal(name)}@{host()}>"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
 from registry.access.scope import with_reason
 
-from ..models import Delivery, Digest
+from ..models import Delivery
 from .holding_back import RecallError, reason_given
 from .planning import deliver
 
@@ -22,12 +21,15 @@ def resend(*, by: User, delivery: Delivery, because: str) -> Delivery:
 
     Raises :class:`RecallError` while it is still on its way.
     """
-    digest = Digest.objects.select_for_update().get(pk=delivery.digest_id)
-    earlier = Delivery.objects.filter(digest=digest, recipient=delivery.recipient_id)
-    if earlier.filter(state__in=[State.PLANNED, State.CLAIMED]).exists():
-        raise RecallError(_("This mail is still on its way."))
-    number = (earlier.aggregate(last=Max("number"))["last"] or 0) + 1
     because = reason_given(because)
+    earlier = list(
+        Delivery.objects.select_for_update(of=("self",))
+        .filter(digest=delivery.digest_id, recipient=delivery.recipient_id)
+        .order_by("number")
+    )
+    if any(one.state in (State.PLANNED, State.CLAIMED) for one in earlier):
+        raise RecallError(_("This mail is still on its way."))
+    number = earlier[-1].number + 1
     with with_reason(because):
-        (again,) = deliver(digest, [delivery.recipient], number=number, because=because)
+        (again,) = deliver(delivery.digest, [delivery.recipient], number=number, because=because)
     return again

@@ -19,10 +19,15 @@ from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
 
-from .. import letter
-from ..models import Delivery
+from .. import ics, letter
+from ..envelope import charset_of, headers_of
+from ..models import Delivery, Digest
+from ..signed import pause_link, return_address
+from . import inviting
+from .bouncing import refused
 from .composing import Composition
 from .planning import at_site
+from .telling import NOTICES, Notices
 
 logger = logging.getLogger(__name__)
 
@@ -87,14 +92,21 @@ def _compose(
 ) -> mail.EmailMultiAlternatives | None:
     """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
     with transaction.atomic(durable=True), at_site(site, by):
-        delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        composition = Composition(site, delivery.digest, timezone.localdate(now, site.zone))
-        rendered = composition.letter_for(delivery.recipient)
+        deliveries = Delivery.objects.select_related("digest__site", "recipient")
+        delivery = deliveries.get(pk=delivery_id)
+        told, rendered = _written(site, delivery, now)
         if rendered:
+            pause = pause_link(delivery.recipient, site)
+            rendered = rendered.for_reader(pause)
             mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
-            mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
-            return _message(delivery, rendered)
-        if composition.told_to(delivery.recipient):
+            mine.update(
+                subject=rendered.subject,
+                text=rendered.text,
+                html=rendered.html,
+                calendar=rendered.calendar.text if rendered.calendar else "",
+            )
+            return _message(delivery, rendered, pause)
+        if told:
             reason = _("Nothing was left to say when the mail was to go.")
         else:
             reason = _("The recipient is no longer told of this at the site.")
@@ -102,15 +114,35 @@ def _compose(
     return None
 
 
-def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
+def _written(site: Site, delivery: Delivery, now: datetime) -> tuple[bool, letter.Rendered | None]:
+    """Whether the recipient is still told of this at the site, and what the mail says, if so."""
+    user, digest = delivery.recipient, delivery.digest
+    if digest.kind == Digest.Kind.CALENDAR:
+        told = user in inviting.invited_at(site)
+        return told, inviting.compose(site, delivery, now) if told else None
+    composition: Composition | Notices
+    if digest.kind in NOTICES:
+        composition = Notices(site, digest)
+    else:
+        composition = Composition(site, digest, timezone.localdate(now, site.zone))
+    return bool(composition.told_to(user)), composition.letter_for(user)
+
+
+def _message(
+    delivery: Delivery, rendered: letter.Rendered, pause: str
+) -> mail.EmailMultiAlternatives:
     message = mail.EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
+        from_email=return_address(delivery.pk),
         to=[delivery.address],
-        headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
+        headers=headers_of(delivery, pause),
         connection=mail.get_connection(timeout=SMTP_TIMEOUT),
     )
+    message.encoding = charset_of(rendered.text)
     message.attach_alternative(rendered.html, "text/html")
+    if rendered.calendar:
+        ics.attach(message, rendered.calendar)
     return message
 
 
@@ -129,6 +161,9 @@ def _stamp_failure(
 ) -> Delivery.State:
     """Back to planned with a longer wait, or failed for good."""
     permanent, reason = judge(error)
+    if permanent and isinstance(error, smtplib.SMTPRecipientsRefused):
+        # Before the stamp: after a crash in between, the next try records it, once.
+        refused(by=by, site=site, delivery_id=delivery_id, reason=reason)
     with at_site(site, by):
         attempts = Delivery.objects.values_list("attempts", flat=True).get(pk=delivery_id)
     again = not permanent and attempts <= len(WAITS)

@@ -16,6 +16,8 @@ from registry.access.scope import scope
 from registry.recall import actions
 from registry.recall.models import Delivery
 
+LONGEST_FORECAST = 366  # days
+
 
 class Command(BaseCommand):
     help = "Plans and sends the recalls that are due, as the timetable does every minute."
@@ -28,11 +30,17 @@ class Command(BaseCommand):
             "--now", action="store_true", help="as if each site's sending hour had come today"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what is due, write nothing")
+        parser.add_argument(
+            "--forecast", metavar="DAYS", type=int, help="say what will be told on the next days"
+        )
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = _moment(options["at"])
         by = User.objects.system("recall")
+        if options["forecast"] is not None:
+            self._forecast(by, now, options["forecast"], as_json=options["json"])
+            return
         report = [
             _recall(by, site, now, at_once=options["now"], dry_run=options["dry_run"])
             for site in Site.objects.all()
@@ -44,6 +52,30 @@ class Command(BaseCommand):
             self.stdout.write("There is no site yet, so there is nothing to recall.")
         for line in report:
             self.stdout.write(_in_words(line, options["dry_run"]))
+
+    def _forecast(self, by: User, now: datetime, days: int, *, as_json: bool) -> None:
+        if not 1 <= days <= LONGEST_FORECAST:
+            raise CommandError(f"Forecast 1 to {LONGEST_FORECAST} days.")
+        lines = []
+        for site in Site.objects.all():
+            with actions.at_site(site, by):
+                lines += [
+                    {
+                        "site": site.prefix,
+                        "day": f"{one.day}",
+                        "kind": str(one.kind),
+                        "participant": one.line.study_number,
+                        "what": one.line.what,
+                    }
+                    for one in actions.forecast(site=site, now=now, days=days)
+                ]
+        if as_json:
+            self.stdout.write(json.dumps(lines, indent=2))
+            return
+        for line in lines:
+            self.stdout.write(" ".join(line.values()))
+        if not lines:
+            self.stdout.write("Nothing is to be told.")
 
 
 def _moment(text: str | None) -> datetime:
@@ -61,25 +93,30 @@ def _moment(text: str | None) -> datetime:
 
 
 def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool) -> dict[str, Any]:
-    """Plan one site and send what waits there; what happened, ready for JSON."""
+    """Plan one site, invite, and send what waits there; what happened, ready for JSON."""
     line: dict[str, Any] = {"site": site.prefix, "day": f"{timezone.localdate(now, site.zone)}"}
+    with actions.at_site(site, by):
+        line["left_out"] = {user.email: because for user, because in actions.left_out(site)}
     if dry_run:
         with transaction.atomic():
-            run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+            planned = _plan(by, site, now, at_once)
             transaction.set_rollback(True)
-        return line | _planned(run) | {"deliveries": []}
-    run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+        return line | planned | {"deliveries": []}
+    planned = _plan(by, site, now, at_once)
+    actions.tell(by=by, site=site, now=now)
     handled = actions.unfinished(by=by, site=site)
     for delivery_id in handled:
         actions.send(by=by, site=site, delivery_id=delivery_id, now=now)
     with scope(by, [site.pk]):
         deliveries = Delivery.objects.filter(pk__in=handled).order_by("pk")
         outcomes = list(deliveries.values("id", "state", "attempts", "error", "message_id"))
-    return line | _planned(run) | {"deliveries": outcomes}
+    return line | planned | {"deliveries": outcomes}
 
 
-def _planned(run: Any) -> dict[str, Any]:
-    return {"planned": run is not None, "due": run.due if run else 0}
+def _plan(by: User, site: Site, now: datetime, at_once: bool) -> dict[str, Any]:
+    invited = actions.invite(by=by, site=site, now=now)
+    run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+    return {"planned": run is not None, "due": run.due if run else 0, "invitations": invited}
 
 
 def _in_words(line: dict[str, Any], dry_run: bool) -> str:
@@ -89,9 +126,13 @@ def _in_words(line: dict[str, Any], dry_run: bool) -> str:
         said = f"{line['due']} due"
     else:
         said = f"{line['due']} due, planned"
+    if line["invitations"]:
+        said += f", {line['invitations']} for calendars"
     states = [delivery["state"] for delivery in line["deliveries"]]
     counts = [f"{states.count(state)} {state}" for state in Delivery.State if state in states]
     errors = sorted({one["error"] for one in line["deliveries"] if one["error"]})
     mails = f"; mails: {', '.join(counts)}" if counts else ""
     why = f" ({'; '.join(errors)})" if errors else ""
-    return f"{line['site']} {line['day']}: {said}{mails}{why}"
+    out = [f"{address} ({because})" for address, because in line["left_out"].items()]
+    without = f"; not to {', '.join(out)}" if out else ""
+    return f"{line['site']} {line['day']}: {said}{mails}{why}{without}"
