@@ -14,13 +14,13 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from django.core import mail
 from django.db import connection
-from django.utils import timezone
 
 from registry.access.models import User
 from registry.access.scope import scope
 from registry.recall import actions
 from registry.recall.models import Delivery, Digest, PlanningRun, Recall
 
+from .clock import Clock
 from .years.clinic import Clinic
 from .years.oracle import AT_ONCE, OPENING, STANDARD, TOLD_TO, Oracle
 from .years.places import BEGIN, END, FIRST, LAST, PLACES
@@ -30,24 +30,9 @@ DAY, QUARTER = timedelta(days=1), timedelta(minutes=15)
 SENT_EVERY = 100  # of how many planned days one's mails are sent
 
 
-class Clock:
-    """The registry's time, which stands until it is moved."""
-
-    def __init__(self, monkeypatch):
-        self.now = BEGIN
-        clock = self
-
-        class Stopped(datetime):
-            @classmethod
-            def now(cls, tz=None):
-                return clock.now.astimezone(tz)
-
-        monkeypatch.setattr(timezone, "datetime", Stopped)
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    return Clock(monkeypatch)
+    return Clock(monkeypatch, BEGIN)
 
 
 def ticks(place) -> Iterator[datetime]:
