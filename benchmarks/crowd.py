@@ -84,6 +84,8 @@ def _sites(cursor: Any) -> list[tuple[int, str]]:
         " SELECT id, '1.0', '2020-01-01', true FROM access_site"
         " WHERE id NOT IN (SELECT site_id FROM participants_consentversion)"
     )
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     cursor.execute("ALTER TABLE participants_consentversion ENABLE TRIGGER USER")
     cursor.execute("SELECT id, prefix FROM access_site ORDER BY prefix <> 'TKY', id")
     return list(cursor.fetchall())
