@@ -84,20 +84,6 @@ def of_visit(visit: Expected, tuning: Tuning) -> Iterator[Course]:
         )
 
 
-def last_of_visit(tuning: Tuning) -> list[str]:
-    """Kind and days of the last occasion of each course, all counted from the closing day.
-
-    After these a visit gives no more, however long it stays overdue. Empty when an opening may
-    come later than them, or a site is told of nothing overdue.
-    """
-    overdue = tuning.days(Kind.OVERDUE)
-    openings = [days for kind in (Kind.OPEN, *CHECKS.values()) for days in tuning.days(kind)]
-    if max(openings, default=0) > max(overdue, default=-1):
-        return []
-    last = {kind: tuning.days(kind) for kind in (Kind.OVERDUE, *ESCALATIONS)}
-    return [f"{kind}+{max(days)}" for kind, days in last.items() if days]
-
-
 def of_missing(missing: Missing, tuning: Tuning) -> Iterator[Course]:
     """An attempt to record, until there are as many as make somebody lost to follow-up."""
     if missing.attempts >= ATTEMPTS_BEFORE_LOST:

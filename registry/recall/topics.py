@@ -13,22 +13,8 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import (
-    BigIntegerField,
-    CharField,
-    Count,
-    DateField,
-    Exists,
-    Max,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    TextField,
-    Value,
-)
-from django.db.models.functions import Cast, Coalesce, Concat, Replace
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Concat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -44,18 +30,10 @@ from registry.visits.models import Contact, Visit, participation_ended
 from .kinds import Kind, Tuning
 from .letter import Line
 from .models import Recall
-from .rules import (
-    Course,
-    Expected,
-    Missing,
-    Waiting,
-    last_of_visit,
-    of_missing,
-    of_visit,
-    of_waiting,
-)
-from .snooze import RecallStop, Snooze
-from .statement import Given, Statement
+from .rules import Course, Expected, Missing, Waiting, of_missing, of_visit, of_waiting
+from .snooze import RecallStop
+
+CHUNK = 2000  # rows read at a time: memory stays flat
 
 
 @dataclass(frozen=True)
@@ -84,27 +62,32 @@ class Topic:
     looks_ahead: bool = True
 
 
-SITE = Given("site", BigIntegerField())
-DAY = Given("day", DateField())
-
-
-def _told(label: str, key: str = "pk") -> ArraySubquery:
+def _told(label: str) -> ArraySubquery:
     """The keys of the occasions of a record that the ledger holds."""
-    rows = Recall.objects.filter(site=OuterRef("site"), label=label, key=OuterRef(key))
+    rows = Recall.objects.filter(site=OuterRef("site"), label=label, key=OuterRef("pk"))
     return ArraySubquery(rows.values(told=Concat("kind", Value(" "), "occurrence")))
 
 
-def recalled() -> QuerySet[Participant]:
-    """The participants of whom a site may be recalled: contact and follow-up go on.
+def _read(
+    rows: QuerySet[Any], label: str, keys: Collection[int] | None, *columns: str
+) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples: key, what was told, and the columns."""
+    if keys is not None:
+        rows = rows.filter(pk__in=keys)
+    found = rows.annotate(told=_told(label)).order_by().values_list("pk", "told", *columns)
+    return found.iterator(chunk_size=CHUNK)
 
-    Contact ends with collection too.
-    """
+
+def followed() -> QuerySet[Participant]:
+    """The participants with whom contact and follow-up go on; contact ends with collection too."""
+    going_on = Participant.objects.with_consent().filter(contact_stopped=False)
+    return going_on.exclude(participation_ended("pk"))
+
+
+def recalled() -> QuerySet[Participant]:
+    """Those of whom a site wants to be recalled."""
     stops = RecallStop.objects.filter(participant=OuterRef("pk"), lifted_at__isnull=True)
-    return (
-        Participant.objects.with_consent()
-        .filter(~Exists(stops), contact_stopped=False)
-        .exclude(participation_ended("pk"))
-    )
+    return followed().filter(~Exists(stops))
 
 
 # -- visits ----------------------------------------------------------------------------------------
@@ -117,36 +100,14 @@ def expected() -> QuerySet[Any]:
     return Visit.objects.not_started().filter(Exists(recalled().filter(pk=OuterRef("participant"))))
 
 
-def _expected_visits() -> QuerySet[Any, Any]:
-    """Not those of which all was told: a visit that nobody settles stays overdue for years."""
-    of_visit = {"site": OuterRef("site"), "label": VISIT, "key": OuterRef("pk")}
-    closing_day: Any = Cast(OuterRef("closes_on"), CharField())
-    how = Concat("kind", Replace("occurrence", closing_day, Value("")), output_field=TextField())
-    rows = (
-        expected()
-        .filter(site=SITE, opens_on__lte=Given("ahead", DateField()))
-        .alias(told_how=ArraySubquery(Recall.objects.filter(**of_visit).values(how=how)))
-        .filter(
-            Q(closes_on__gte=DAY)
-            | ~Q(told_how__contains=Given("last", ArrayField(TextField())))
-            | Exists(Snooze.objects.filter(**of_visit))
-        )
-        .annotate(told=_told(VISIT))
-    )
-    return rows.order_by().values_list("pk", "told", "opens_on", "closes_on", "code")
-
-
-_EXPECTED = Statement(_expected_visits)
-
-
 def _visits(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
-    ahead = until + timedelta(days=max(tuning.days(Kind.COMING_UP), default=0))
-    # Who asks for certain visits wants to read again what was told.
-    last = last_of_visit(tuning) if keys is None else []
-    given = {"site": site.pk, "day": until, "ahead": ahead, "last": last or ["no last one"]}
-    for key, told, opens_on, closes_on, code in _EXPECTED.read(keys, **given):
+    ahead = max(tuning.days(Kind.COMING_UP), default=0)
+    rows = expected().filter(site=site, opens_on__lte=until + timedelta(days=ahead))
+    for key, told, opens_on, closes_on, code in _read(
+        rows, VISIT, keys, "opens_on", "closes_on", "code"
+    ):
         yield Candidate(key, Expected(opens_on, closes_on, code.partition("-")[0]), told)
 
 
@@ -165,43 +126,31 @@ PARTICIPANT = Participant._meta.label_lower
 REACHED = ("reached", "declined")
 
 
-def _closed_windows() -> QuerySet[Any, Any]:
-    """Each participant's window that closed last, when they were neither seen nor reached since."""
-    of_participant = Visit.objects.filter(participant=OuterRef("participant"))
-    later = of_participant.not_started().filter(
-        Q(closes_on__gt=OuterRef("closes_on"))
-        | Q(closes_on=OuterRef("closes_on"), pk__gt=OuterRef("pk")),
-        closes_on__lt=DAY,
-    )
-    seen = of_participant.filter(attended_on__gt=OuterRef("closes_on"))
-    tried = Contact.objects.filter(
-        entry__participant=OuterRef("participant"), attempted_on__gt=OuterRef("closes_on")
-    ).order_by()
-    together = tried.values("entry__participant")
-    rows = (
-        expected()
-        .filter(~Exists(later), ~Exists(seen), site=SITE, closes_on__lt=DAY)
-        .filter(~Exists(tried.filter(outcome__in=REACHED)))
-        .annotate(
-            attempts=Subquery(together.values(n=Count("pk"))),
-            last_attempt_on=Subquery(together.values(last=Max("attempted_on"))),
-            told=_told(PARTICIPANT, "participant"),
-        )
-    )
-    return rows.order_by().values_list(
-        "participant", "told", "closes_on", "attempts", "last_attempt_on"
-    )
-
-
-_CLOSED = Statement(_closed_windows, key="participant")
-
-
 def _missing(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
+    """Participants with a window that closed, and neither seen nor reached since."""
     if not tuning.days(Kind.CONTACT):
         return
-    for key, told, closed_on, attempts, last in _CLOSED.read(keys, site=site.pk, day=until):
+    closed = Visit.objects.not_started().filter(participant=OuterRef("pk"), closes_on__lt=until)
+    seen = Visit.objects.filter(participant=OuterRef("pk"), attended_on__gt=OuterRef("closed_on"))
+    tried = Contact.objects.filter(
+        entry__participant=OuterRef("pk"), attempted_on__gt=OuterRef("closed_on")
+    ).order_by()
+    together = tried.values("entry__participant")
+    rows = (
+        recalled()
+        .filter(site=site)
+        .annotate(closed_on=Subquery(closed.order_by("-closes_on").values("closes_on")[:1]))
+        .filter(~Exists(seen), ~Exists(tried.filter(outcome__in=REACHED)), closed_on__isnull=False)
+        .annotate(
+            attempts=Subquery(together.values(n=Count("pk"))),
+            last_attempt_on=Subquery(together.values(last=Max("attempted_on"))),
+        )
+    )
+    for key, told, closed_on, attempts, last in _read(
+        rows, PARTICIPANT, keys, "closed_on", "attempts", "last_attempt_on"
+    ):
         yield Candidate(key, Missing(closed_on, attempts or 0, last), told)
 
 
@@ -212,30 +161,24 @@ def _missing_lines(found: Mapping[int, Missing]) -> Iterator[tuple[int, Line]]:
         yield one.pk, Line(one.study_number, what, found[one.pk].closed_on, None, path)
 
 
-def _consents_to_renew() -> QuerySet[Any, Any]:
-    """Participants still followed who signed no version from ``in_force_from`` on."""
-    to_come = Visit.objects.not_started().filter(participant=OuterRef("pk"))
-    signed = Consent.objects.filter(
-        screening=OuterRef("screening"),
-        version__in_force_from__gte=Given("in_force_from", DateField()),
-    )
-    rows = recalled().filter(Exists(to_come), ~Exists(signed), site=SITE)
-    return rows.annotate(told=_told(PARTICIPANT)).order_by().values_list("pk", "told")
-
-
-_TO_RENEW = Statement(_consents_to_renew)
-
-
 def _renewals(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
-    """Those who may not be entered for until they sign: see ``entry_refused_because``."""
+    """Participants still followed who must sign before anything more is entered.
+
+    As ``participants.rules.entry_refused_because`` has it.
+    """
     versions = ConsentVersion.objects.filter(site=site, mandatory=True, in_force_from__lte=until)
     versions = versions.filter(Q(in_force_until=None) | Q(in_force_until__gte=until))
     newest = versions.aggregate(newest=Max("in_force_from"))["newest"]
     if newest is None or not tuning.days(Kind.CONSENT):
         return
-    for key, told in _TO_RENEW.read(keys, site=site.pk, in_force_from=newest):
+    to_come = Visit.objects.not_started().filter(participant=OuterRef("pk"))
+    signed = Consent.objects.filter(
+        screening=OuterRef("screening"), version__in_force_from__gte=newest
+    )
+    rows = recalled().filter(Exists(to_come), ~Exists(signed), site=site)
+    for key, told in _read(rows, PARTICIPANT, keys):
         yield Candidate(key, Waiting(Kind.CONSENT, newest), told)
 
 
@@ -251,26 +194,17 @@ def _renewal_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
 QUERY = DataQuery._meta.label_lower
 
 
-def _open_questions() -> QuerySet[Any, Any]:
-    """Questions that the site has to answer, and when each was asked, or asked again, last."""
-    asked = (QueryMessage.Act.ASKED, QueryMessage.Act.REOPENED)
-    turns = QueryMessage.objects.filter(query=OuterRef("pk"), act__in=asked).order_by("-pk")
-    rows = DataQuery.objects.filter(site=SITE).owned_by(Owner.SITE)
-    rows = rows.annotate(
-        asked_at=Coalesce(Subquery(turns.values("at")[:1]), "opened_at"), told=_told(QUERY)
-    )
-    return rows.order_by().values_list("pk", "told", "asked_at")
-
-
-_QUESTIONS = Statement(_open_questions)
-
-
 def _questions(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
+    """Questions that the site has to answer, since they were asked, or asked again, last."""
     if not tuning.days(Kind.QUERY):
         return
-    for key, told, asked_at in _QUESTIONS.read(keys, site=site.pk):
+    asked = (QueryMessage.Act.ASKED, QueryMessage.Act.REOPENED)
+    turns = QueryMessage.objects.filter(query=OuterRef("pk"), act__in=asked).order_by("-pk")
+    rows = DataQuery.objects.filter(site=site).owned_by(Owner.SITE)
+    rows = rows.annotate(asked_at=Coalesce(Subquery(turns.values("at")[:1]), "opened_at"))
+    for key, told, asked_at in _read(rows, QUERY, keys, "asked_at"):
         since = timezone.localdate(asked_at, site.zone)
         yield Candidate(key, Waiting(Kind.QUERY, since), told)
 
@@ -294,7 +228,9 @@ def _question_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
 XRAY = Xray._meta.label_lower
 
 
-def _studies() -> QuerySet[Any, Any]:
+def _films(
+    site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
+) -> Iterator[Candidate]:
     """Studies that nobody has read, and those that a reader found unreadable.
 
     Not of those from whom nothing more is collected: no reader may have their films.
@@ -306,28 +242,18 @@ def _studies() -> QuerySet[Any, Any]:
         pk=OuterRef("entry__participant"), collection_stopped=True
     )
     rows = (
-        Xray.objects.filter(Exists(films), ~Exists(stopped), site=SITE, performed=True)
-        .filter(~Exists(readings) | Exists(readings.filter(quality="unreadable")))
+        Xray.objects.filter(Exists(films), ~Exists(stopped), site=site, performed=True)
         .annotate(
             came_in=Subquery(films.order_by("-at").values("at")[:1]),
             read_at=Subquery(last.values("at")[:1]),
             quality=Subquery(last.values("quality")[:1]),
-            told=_told(XRAY),
         )
+        .filter(Q(quality=None) | Q(quality="unreadable"))
     )
-    return rows.order_by().values_list("pk", "told", "came_in", "read_at", "quality")
-
-
-_STUDIES = Statement(_studies)
-
-
-def _films(
-    site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
-) -> Iterator[Candidate]:
-    for key, told, came_in, read_at, quality in _STUDIES.read(keys, site=site.pk):
+    for key, told, came_in, read_at in _read(rows, XRAY, keys, "came_in", "read_at"):
         if read_at is None:
             kind, since = Kind.FILM_UNREAD, came_in
-        elif quality == "unreadable" and came_in < read_at:  # no better film has come in since
+        elif came_in < read_at:  # no better film has come in since
             kind, since = Kind.FILM_SENT_BACK, read_at
         else:
             continue
@@ -365,3 +291,14 @@ TOPICS = (
         _film_lines,
     ),
 )
+
+
+def records_of(participant: Participant) -> dict[str, list[int]]:
+    """The keys of everything that may be recalled of a participant, by label."""
+    found: dict[str, QuerySet[Any]] = {
+        VISIT: Visit.objects.filter(participant=participant),
+        QUERY: DataQuery.objects.filter(participant_no=participant.pk),
+        XRAY: Xray.objects.filter(entry__participant=participant),
+    }
+    keys = {label: list(rows.values_list("pk", flat=True)) for label, rows in found.items()}
+    return keys | {PARTICIPANT: [participant.pk]}

@@ -20,6 +20,8 @@ from registry.recall.models import Bounce, Delivery, Digest, MailStop, Recall
 from . import reports
 from .scene import noon, outstanding
 
+pytestmark = pytest.mark.slow
+
 State = Delivery.State
 
 

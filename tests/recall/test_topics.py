@@ -17,19 +17,18 @@ from registry.quality import actions as quality
 from registry.quality.models import DataQuery
 from registry.quality.rules import Act
 from registry.recall import actions, tasks
-from registry.recall.kinds import Tuning
 from registry.recall.models import Delivery, Recall, SiteTuning
-from registry.recall.topics import TOPICS
 from registry.visits import actions as visits
 from registry.visits.models import End, Event, FormEntry, Visit
 
 from .. import build
 from ..imaging import films
 from .clock import Clock
-from .scene import noon, outstanding, recall
+from .scene import BETRAYALS, CANARY, canary, listen, noon, outstanding, recall
+
+pytestmark = pytest.mark.slow
 
 ANA, HIRO, INES = "ana@example.org", "hiro@example.org", "ines@example.org"
-CANARY = "Kanarie"
 DAY = timedelta(days=1)
 
 
@@ -289,26 +288,6 @@ def test_films_are_quiet_once_nothing_more_is_collected(cast, sink, clock, kind)
     assert told_on(cast, kind, [0, 14]) == []
 
 
-# -- visits of which all was told ------------------------------------------------------------------
-
-
-def candidates(cast):
-    """The keys of the visits that planning reads today."""
-    (topic, *_others), today = TOPICS, cast.tokyo.today
-    with actions.at_site(cast.tokyo, User.objects.system("recall")):
-        return [one.key for one in topic.candidates(cast.tokyo, today, Tuning(), None)]
-
-
-def test_a_visit_of_which_all_was_told_is_read_no_more_until_something_is_new(cast, sink):
-    visit = outstanding(cast.ana, opens=-150, closes=-90)
-    assert candidates(cast) == [visit.pk]
-    recall(cast.tokyo)
-    assert candidates(cast) == []
-    with user_scope(cast.ana):
-        Visit.objects.filter(pk=visit.pk).update(closes_on=visit.closes_on + DAY)
-    assert candidates(cast) == [visit.pk]
-
-
 def test_a_visit_of_which_all_was_told_comes_back_after_a_snooze(cast, sink):
     visit = outstanding(cast.ana, opens=-150, closes=-90)
     recall(cast.tokyo)
@@ -437,14 +416,7 @@ def test_one_digest_says_to_each_what_is_theirs(cast, sink, clock):
 
 def one_of_everything(cast, clock):
     """Something of every topic at the site, with a canary in every identity and free text."""
-    person = build.person(
-        family_name=f"{CANARY}1",
-        given_name=f"{CANARY}2",
-        hospital_number=f"{CANARY}3",
-        phone="0311114242",
-        email="kanarie4@example.net",
-        address=f"{CANARY}5",
-    )
+    person = canary()
     query = question(cast, text=f"{CANARY}6: is it 987.65?")
     act(cast.ana, query, Act.ANSWER)
     with user_scope(cast.eli):
@@ -503,14 +475,7 @@ def test_canaries_are_in_no_mail_header_log_task_or_output(
     one_of_everything(cast, clock)
     with user_scope(cast.kei):
         Site.objects.update(sending_hour=0)
-    queued = []
-    task = next(one for name, one in vars(tasks).items() if name.startswith("send_deliver"))
-    apply_async = task.apply_async
-    monkeypatch.setattr(
-        task,
-        "apply_async",
-        lambda *args, **options: (queued.append((args, options)), apply_async(*args, **options)),
-    )
+    queued = listen(monkeypatch)
     caplog.clear()
     caplog.set_level(logging.DEBUG)
     said = StringIO()
@@ -529,7 +494,7 @@ def test_canaries_are_in_no_mail_header_log_task_or_output(
         everything += [raw.decode("utf-8"), str(message.items())]
         everything += [part.get_content() for part in message.walk() if not part.is_multipart()]
     for text in everything:
-        for secret in (CANARY.lower(), "11114242", "987.65", "female", "unreadable"):
+        for secret in (*BETRAYALS, "987.65", "unreadable"):
             assert secret not in text.lower()
 
 

@@ -69,22 +69,31 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
                 run = PlanningRun.objects.create(site=site, day=today, due=0)
         except IntegrityError:
             return None
-        run.due = _write(site, today, tuning_of(site))
-        if run.due:
-            run.save(update_fields=["due"])
+        tuning = tuning_of(site)
+        recipients = recipients_of(site)
+        run.due = _write(site, today, tuning, recipients)
+        run.save(update_fields=["due"])
         return run
 
 
-def _write(site: Site, today: date, tuning: Tuning) -> int:
+def _write(site: Site, today: date, tuning: Tuning, recipients: dict[User, set[Role]]) -> int:
     """Take what is due into the ledger and its digests; how many occasions are due."""
-    audience: dict[Kind, set[User]] = {}
+    paused = paused_at(site)
+    audience = {
+        kind: {
+            user
+            for user, roles in recipients.items()
+            if roles & set(setting.roles)
+            and not (user.pk in paused and mail_of(kind) == Digest.Kind.DAILY)
+        }
+        for kind, setting in tuning.settings.items()
+    }
     digests: dict[str, Digest] = {}
     to: dict[str, set[User]] = {}
     count = 0
     due_today = find_due(site, today, tuning, kinds_today(tuning, today))
     while some := list(islice(due_today, BATCH)):
         count += len(some)
-        audience = audience or audience_of(site, tuning)  # on most days nobody has to be told
         rows = []
         for found in some:
             if not audience[found.occasion.kind]:
@@ -106,20 +115,6 @@ def _write(site: Site, today: date, tuning: Tuning) -> int:
     for kind, users in to.items():
         deliver(digests[kind], users)
     return count
-
-
-def audience_of(site: Site, tuning: Tuning) -> dict[Kind, set[User]]:
-    """Who is told of each kind: not of one in the daily mail who has paused that."""
-    recipients, paused = recipients_of(site), paused_at(site)
-    return {
-        kind: {
-            user
-            for user, roles in recipients.items()
-            if roles & set(setting.roles)
-            and not (user.pk in paused and mail_of(kind) == Digest.Kind.DAILY)
-        }
-        for kind, setting in tuning.settings.items()
-    }
 
 
 def mail_of(kind: Kind) -> str:
