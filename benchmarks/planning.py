@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,17 +21,19 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
-from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from benchmarks.pages import LARGE, RESULTS, SMALL, Registry, registries
+from benchmarks import bare
+from benchmarks.pages import LARGE, SMALL, Registry, registries
+from benchmarks.results import put
 from registry.access.models import Membership, Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 from registry.recall import actions
 from registry.recall.actions import planning
-from registry.recall.statement import Statement
+from registry.recall.kinds import Kind
 from registry.recall.topics import TOPICS
 from registry.recall.tuning import tuning_of
 from tests import databases
@@ -40,13 +41,15 @@ from tests import databases
 DAYS = 7
 LIMIT = 3.0
 MEMORY_LIMIT = 30  # MB more than in the small registry
-HERE = "<!-- results of planning -->"
-VISITS = TOPICS[:1]
+MEASURED = {"Everything": TOPICS, "Visits alone": TOPICS[:1]}
+
+# A site's key, and the statements with their parameters that planning asks there.
+Asked = tuple[int, list[tuple[str, tuple[Any, ...]]]]
 
 
 @dataclass
 class Taken:
-    """Seconds of each round: planning, and its statements alone."""
+    """Seconds of each day: planning, and its statements alone; and how many rows and occasions."""
 
     planned: list[float] = field(default_factory=list)
     bare: list[float] = field(default_factory=list)
@@ -69,19 +72,6 @@ def staff() -> None:
                     Membership.objects.create(user=user, site=site, role=role)
 
 
-def owner_says(name: str, statement: str) -> None:
-    given = settings.DATABASES["owner"]
-    with psycopg.connect(
-        dbname=name,
-        user=given["USER"],
-        password=given["PASSWORD"],
-        host=given["HOST"],
-        port=given["PORT"] or None,
-        autocommit=True,
-    ) as held:
-        held.execute(statement)  # type: ignore[arg-type]
-
-
 def plan(now: datetime) -> int:
     """Plan every site's day; how many occasions were due."""
     by = User.objects.system("recall")
@@ -89,85 +79,70 @@ def plan(now: datetime) -> int:
     return sum(run.due for run in runs if run)
 
 
-def statements(now: datetime) -> list[tuple[int, list[tuple[str, list[Any]]]]]:
-    """Each site with the statements that planning asks for its candidates."""
+def statements(now: datetime) -> list[Asked]:
+    """What planning asks at each site to find its candidates."""
     by, found = User.objects.system("recall"), []
+
+    def note(rows: QuerySet[Any, Any], **_chunk: int) -> Iterator[Any]:
+        asked.append(rows.query.sql_with_params())
+        return iter(())
+
     for site in Site.objects.all():
-        asked: list[tuple[str, list[Any]]] = []
-
-        def note(self: Statement, keys: Any, asked: Any = asked, **given: Any) -> Iterator[Any]:
-            asked.append(self.bound(keys, **given))
-            return iter(())
-
-        with actions.at_site(site, by), patch.object(Statement, "read", note):
+        asked: list[tuple[str, tuple[Any, ...]]] = []
+        with actions.at_site(site, by), patch.object(QuerySet, "iterator", note):
             today = timezone.localdate(now, site.zone)
-            list(planning.find_due(site, today, tuning_of(site), list(planning.Kind)))
+            list(planning.find_due(site, today, tuning_of(site), list(Kind)))
         found.append((site.pk, asked))
     return found
 
 
-def ask(held: psycopg.Connection[Any], asked: list[tuple[int, list[tuple[str, list[Any]]]]]) -> int:
+def ask(held: psycopg.Connection[Any], asked: list[Asked]) -> int:
     """Ask the statements and fetch their rows, with psycopg alone; how many rows came."""
     rows = 0
     for site, ones in asked:
         with held.transaction(), psycopg.ClientCursor(held) as cursor:
             cursor.execute("SELECT set_config('registry.sites', %s, true)", [f"{{{site}}}"])
             for sql, parameters in ones:
-                cursor.execute(sql, parameters)  # type: ignore[arg-type]
+                cursor.execute(sql, parameters)
                 rows += len(cursor.fetchall())
     return rows
 
 
-def measure(held: psycopg.Connection[Any], now: datetime, taken: Taken, first: bool) -> None:
-    """One day: planning and its statements alone, in turn the one or the other first."""
+def measure(held: psycopg.Connection[Any], now: datetime, taken: Taken, bare_first: bool) -> None:
+    """One day: planning, rolled back so that the statements find the same, and they alone."""
     asked = statements(now)
 
-    def bare() -> None:
+    def ask_alone() -> None:
         began = time.perf_counter()
         taken.candidates.append(ask(held, asked))
         taken.bare.append(time.perf_counter() - began)
 
-    if first:
-        bare()
-    # Rolled back, so that the statements find the same after it.
+    if bare_first:
+        ask_alone()
     with transaction.atomic():
         began = time.perf_counter()
         taken.due.append(plan(now))
         taken.planned.append(time.perf_counter() - began)
         transaction.set_rollback(True)
-    if not first:
-        bare()
+    if not bare_first:
+        ask_alone()
 
 
-@contextmanager
-def web_role(name: str) -> Iterator[psycopg.Connection[Any]]:
-    given = settings.DATABASES["default"]
-    with psycopg.connect(
-        dbname=name,
-        user=given["USER"],
-        password=given["PASSWORD"],
-        host=given["HOST"],
-        port=given["PORT"] or None,
-    ) as held:
-        yield held
-
-
-def first_run(name: str, day: int) -> dict[str, Any]:
+def in_a_process(name: str, day: int) -> dict[str, Any]:
     """Plan every site in a process of its own: its seconds, occasions, and megabytes of memory."""
     command = [sys.executable, "-m", "benchmarks.planning", name, str(day)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def in_a_process(name: str, day: int) -> None:
+def alone(name: str, day: int) -> None:
+    """What :func:`in_a_process` starts."""
     databases.use(name)
-    now = timezone.now() + timedelta(days=day)
     Site.objects.count()
-    before = peak()
-    began = time.perf_counter()
-    due = plan(now)
-    took = time.perf_counter() - began
-    grown = peak() - before
+    before, began = peak(), time.perf_counter()
+    due = plan(timezone.now() + timedelta(days=day))
+    took, grown = time.perf_counter() - began, peak() - before
     connection.close()
     print(json.dumps({"seconds": took, "due": due, "megabytes": grown}))
 
@@ -182,78 +157,70 @@ def peak() -> float:
     return int(found[1]) / 1024
 
 
-def days(large: Registry) -> tuple[Taken, Taken]:
+def measure_days(large: Registry) -> dict[str, Taken]:
     """Day after day in the large registry: all topics, and visits alone."""
-    everything, visits = Taken(), Taken()
-    with large.open(), web_role(large.name) as held:
+    taken = {name: Taken() for name in MEASURED}
+    with large.open(), bare.connect(large.name, "default") as held:
         for day in range(2, DAYS + 4):
             now = timezone.now() + timedelta(days=day)
-            warm = day > 3  # the first two rounds do not count
-            measure(held, now, everything if warm else Taken(), bool(day % 2))
-            with patch.object(planning, "TOPICS", VISITS):
-                measure(held, now, visits if warm else Taken(), bool(day % 2))
+            for name, topics in MEASURED.items():
+                with patch.object(planning, "TOPICS", topics):
+                    warming_up = day < 4
+                    measure(held, now, Taken() if warming_up else taken[name], bool(day % 2))
             plan(now)
-    return everything, visits
+    return taken
 
 
-def table(everything: Taken, visits: Taken) -> list[str]:
+def speed(taken: dict[str, Taken]) -> list[str]:
     lines = [
         "| A day's planning of all sites | Statements alone, s | Planning, s | Ratio | Limit |",
         "|---|--:|--:|--:|--:|",
     ]
-    for name, taken in (("Everything", everything), ("Visits alone", visits)):
-        bare, planned = (statistics.median(ones) for ones in (taken.bare, taken.planned))
-        lines.append(f"| {name} | {bare:.2f} | {planned:.2f} | {taken.ratio:.2f} | {LIMIT:.0f} |")
+    for name, one in taken.items():
+        asked, planned = statistics.median(one.bare), statistics.median(one.planned)
+        lines.append(f"| {name} | {asked:.2f} | {planned:.2f} | {one.ratio:.2f} | {LIMIT:.0f} |")
     return lines
 
 
-def memory(runs: dict[str, list[dict[str, Any]]]) -> tuple[list[str], float]:
-    """Memory that planning took beyond what the process had, and the most it took more."""
+def memory(runs: dict[str, tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
     lines = [
         f"| Memory beyond the start | {SMALL:,} participants, MB | {LARGE:,} participants, MB"
-        " | More, MB | Limit |",
-        "|---|--:|--:|--:|--:|",
+        " | Limit |",
+        "|---|--:|--:|--:|",
     ]
-    most = 0.0
     for name, (small, large) in runs.items():
-        more = large["megabytes"] - small["megabytes"]
-        most = max(most, more)
-        lines.append(
-            f"| {name} | {small['megabytes']:.1f} | {large['megabytes']:.1f} | {more:.1f}"
-            f" | {MEMORY_LIMIT} |"
-        )
-    return lines, most
-
-
-def write(lines: list[str]) -> None:
-    before, _mark, rest = RESULTS.read_text().partition(HERE)
-    after = rest.partition(HERE)[2]
-    RESULTS.write_text("\n".join([f"{before}{HERE}", "", *lines, "", f"{HERE}{after}"]))
+        used = [one["megabytes"] for one in (small, large)]
+        lines.append(f"| {name} | {used[0]:.1f} | {used[1]:.1f} | {used[0] + MEMORY_LIMIT:.1f} |")
+    return lines
 
 
 def main() -> int:
     with registries() as (small, large):
-        runs: dict[str, list[dict[str, Any]]] = {}
         for one in (small, large):
             with one.open():
                 staff()
-        for name, day in (("The first run", 0), ("The day after it", 1)):
-            runs[name] = [first_run(one.name, day) for one in (small, large)]
-            # As autovacuum does soon after so many new rows.
-            owner_says(large.name, "VACUUM (ANALYZE) recall_recall")
-        everything, visits = days(large)
-    begun = runs["The first run"][1]
+        runs = {}
+        for day, name in enumerate(("The first run", "The day after it")):
+            runs[name] = in_a_process(small.name, day), in_a_process(large.name, day)
+            with bare.connect(large.name, "owner") as owner:
+                owner.autocommit = True
+                # As autovacuum does soon after so many new rows.
+                owner.execute("VACUUM (ANALYZE) recall_recall")
+        taken = measure_days(large)
+    _small, first = runs["The first run"]
+    everything = taken["Everything"]
     about = (
         f"Medians of {DAYS} days on {large.visits:,} visits at 50 sites: about"
         f" {statistics.median(everything.candidates):,.0f} candidates a day, of which"
         f" {statistics.median(everything.due):,.0f} are due. The first run of all, which tells"
-        f" {begun['due']:,} occasions at once, took {begun['seconds']:.0f} s."
+        f" {first['due']:,} occasions at once, took {first['seconds']:.0f} s."
     )
-    used, most = memory(runs)
-    lines = [about, "", *table(everything, visits), "", *used]
+    lines = [about, "", *speed(taken), "", *memory(runs)]
     print("\n".join(lines))
-    write(lines)
-    beyond = max(everything.ratio, visits.ratio) > LIMIT or most > MEMORY_LIMIT
+    put("planning", lines)
+    beyond = any(one.ratio > LIMIT for one in taken.values()) or any(
+        large["megabytes"] - small["megabytes"] > MEMORY_LIMIT for small, large in runs.values()
+    )
     if beyond:
         print("Beyond a limit.")
     return int(beyond)
@@ -261,6 +228,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        in_a_process(sys.argv[1], int(sys.argv[2]))
+        alone(sys.argv[1], int(sys.argv[2]))
     else:
         sys.exit(main())
