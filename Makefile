@@ -40,8 +40,9 @@ check: .venv ## format, lint, types, layers, Django's checks, and whether what i
 	@echo "Codebook"
 	@$(MANAGE) codebook --check
 
-bench: .venv ## pages among 100,000 participants against 1,000 (some minutes); results in docs/benchmarks.md
+bench: .venv ## pages and planning among 100,000 participants (some minutes); results in docs/benchmarks.md
 	@$(PYTHON) -m benchmarks.pages
+	@$(PYTHON) -m benchmarks.planning
 
 format: .venv ## mend format and simple lint
 	@$(PYTHON) -m ruff format .

@@ -78,6 +78,15 @@ def _sites(cursor: Any) -> list[tuple[int, str]]:
         [SITES - 2],
     )
     cursor.execute("ALTER TABLE access_site ENABLE TRIGGER USER")
+    cursor.execute("ALTER TABLE participants_consentversion DISABLE TRIGGER USER")
+    cursor.execute(
+        "INSERT INTO participants_consentversion (site_id, code, in_force_from, mandatory)"
+        " SELECT id, '1.0', '2020-01-01', true FROM access_site"
+        " WHERE id NOT IN (SELECT site_id FROM participants_consentversion)"
+    )
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    cursor.execute("ALTER TABLE participants_consentversion ENABLE TRIGGER USER")
     cursor.execute("SELECT id, prefix FROM access_site ORDER BY prefix <> 'TKY', id")
     return list(cursor.fetchall())
 
@@ -160,7 +169,7 @@ def _participants(cursor: Any, by: int) -> None:
         | {
             "id": key,
             "screening_id": key,
-            "version_id": "(SELECT min(id) FROM participants_consentversion)",
+            "version_id": "(SELECT v.id FROM participants_consentversion v WHERE v.site_id = site)",
             "signed_on": "enrolled",
             "allows_images": "true",
             "allows_sharing": "true",

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from registry.visits.follow_up import ATTEMPTS_BEFORE_LOST
@@ -20,17 +23,28 @@ from .kinds import ESCALATIONS, Kind, Tuning
 CHECKS = {"UC": Kind.CHECK_ULCERS, "HC": Kind.CONFIRM_HEALING}
 
 
-@dataclass(frozen=True)
-class Occasion:
-    """One reason to write, from the day ``since``; told once per ``kind`` and ``occurrence``."""
+class Occasion(NamedTuple):
+    """One reason to write, from the day ``since``; told once per ``kind`` and ``occurrence``.
 
-    kind: Kind
-    occurrence: str
+    ``counted_from`` and the ``mark`` tell a kind's occasions apart. Most of a visit's occasions
+    never hold on the day: they are made cheaply, and named only when asked.
+    """
+
     since: date
+    kind: Kind
+    counted_from: date
+    mark: str
+
+    @property
+    def occurrence(self) -> str:
+        return f"{self.counted_from}{self.mark}"
 
     @property
     def key(self) -> str:
         return f"{self.kind} {self.occurrence}"
+
+
+_since = itemgetter(0)
 
 
 # Occasions of which each takes the place of the one before.
@@ -84,17 +98,15 @@ def of_visit(visit: Expected, tuning: Tuning) -> Iterator[Course]:
     ahead = () if visit.stem in CHECKS else tuning.days(Kind.COMING_UP)
     yield sorted(
         [
-            *(_before(opens, days, Kind.COMING_UP) for days in ahead),
-            *(_after(opens, days, opening) for days in tuning.days(opening)),
+            *(_counted(opens, -days, Kind.COMING_UP) for days in ahead),
+            *(_counted(opens, days, opening) for days in tuning.days(opening)),
             *(_closing(visit, days) for days in tuning.days(Kind.CLOSING)),
-            *(_after(closes, days, Kind.OVERDUE) for days in tuning.days(Kind.OVERDUE)),
+            *(_counted(closes, days, Kind.OVERDUE) for days in tuning.days(Kind.OVERDUE)),
         ],
-        key=lambda one: one.since,
+        key=_since,
     )
     for kind in ESCALATIONS:
-        yield sorted(
-            (_after(closes, days, kind) for days in tuning.days(kind)), key=lambda one: one.since
-        )
+        yield sorted((_counted(closes, days, kind) for days in tuning.days(kind)), key=_since)
 
 
 def of_missing(missing: Missing, tuning: Tuning) -> Iterator[Course]:
@@ -106,29 +118,32 @@ def of_missing(missing: Missing, tuning: Tuning) -> Iterator[Course]:
     since = missing.closed_on + timedelta(days=days[0])
     if missing.last_attempt_on:
         since = max(since, missing.last_attempt_on + timedelta(days=days[-1]))
-    yield [Occasion(Kind.CONTACT, f"{missing.closed_on}/{missing.attempts}", since)]
+    yield [Occasion(since, Kind.CONTACT, missing.closed_on, f"/{missing.attempts}")]
 
 
 def of_waiting(waiting: Waiting, tuning: Tuning) -> Iterator[Course]:
     """Told after each of the kind's days."""
     yield sorted(
-        (_after(waiting.since, days, waiting.kind) for days in tuning.days(waiting.kind)),
-        key=lambda one: one.since,
+        (_counted(waiting.since, days, waiting.kind) for days in tuning.days(waiting.kind)),
+        key=_since,
     )
 
 
-def _before(day: date, days: int, kind: Kind) -> Occasion:
-    return Occasion(kind, f"{day}-{days}", day - timedelta(days=days))
+def _counted(day: date, days: int, kind: Kind) -> Occasion:
+    """``days`` after a day, or before it when they are negative."""
+    wait, mark = _wait(days)
+    return Occasion(day + wait, kind, day, mark)
 
 
-def _after(day: date, days: int, kind: Kind) -> Occasion:
-    return Occasion(kind, f"{day}+{days}", day + timedelta(days=days))
+@cache
+def _wait(days: int) -> tuple[timedelta, str]:
+    return timedelta(days), f"{days:+d}"
 
 
 def _closing(visit: Expected, days: int) -> Occasion:
     """Never before the window opens, however short it is."""
-    since = max(visit.opens_on, visit.closes_on - timedelta(days=days))
-    return Occasion(Kind.CLOSING, f"{visit.closes_on}-{days}", since)
+    counted = _counted(visit.closes_on, -days, Kind.CLOSING)
+    return counted._replace(since=visit.opens_on) if counted.since < visit.opens_on else counted
 
 
 def holding(course: Course, today: date, snoozed_until: date | None = None) -> Occasion | None:
@@ -144,7 +159,7 @@ def holding(course: Course, today: date, snoozed_until: date | None = None) -> O
         return held
     if today < snoozed_until:
         return None
-    return Occasion(held.kind, f"{held.occurrence} again {snoozed_until}", snoozed_until)
+    return held._replace(since=snoozed_until, mark=f"{held.mark} again {snoozed_until}")
 
 
 def due(
