@@ -48,104 +48,87 @@ class Setting:
 
 @dataclass(frozen=True)
 class About:
-    """A kind's words: what its days count, its group's heading in a mail, what is to be done.
-
-    ``listed_at``: the name of the page that lists such work, and its query string.
-    """
+    """A kind's words: what its days count, its group's heading in a mail, what is to be done."""
 
     counted: str
     heading: str
     request: str
-    listed_at: tuple[str, str]
     standard: Setting
 
 
 _SITE = (Role.COORDINATOR, Role.INVESTIGATOR)
-_OVERDUE, _DUE, _COMING = ("work_overdue", ""), ("work_due", ""), ("work_coming", "")
 
 ABOUT: Mapping[Kind, About] = {
     Kind.ESCALATED_TWICE: About(
         _("days after the window has closed"),
-        _("Overdue for very long"),
+        _("Very long overdue"),
         _("Settle with the site how it goes on with these participants."),
-        _OVERDUE,
         Setting((60,), (Role.DATA_MANAGER,)),
     ),
     Kind.ESCALATED: About(
         _("days after the window has closed"),
-        _("Overdue for long"),
+        _("Long overdue"),
         _("See to it that the participant is reached, or record why the visit was missed."),
-        _OVERDUE,
         Setting((30,), (Role.INVESTIGATOR,)),
     ),
     Kind.OVERDUE: About(
         _("days after the window has closed"),
         _("Overdue: the window has closed"),
         _("See the participant as soon as possible, or record why the visit was missed."),
-        _OVERDUE,
         Setting((7, 21, 35, 49), _SITE),
     ),
     Kind.CLOSING: About(
         _("days before the window closes"),
         _("The window closes soon"),
         _("Make sure that the participant comes before the window closes."),
-        _DUE,
         Setting((7,), _SITE),
     ),
     Kind.CONFIRM_HEALING: About(
         _("days after the window opens"),
         _("Healing to be confirmed"),
         _("See the leg again, and record whether the ulcer is still closed."),
-        _DUE,
         Setting((0,), _SITE),
     ),
     Kind.CHECK_ULCERS: About(
         _("days after the window opens"),
         _("Ulcers to be checked"),
         _("See the leg, and assess each ulcer."),
-        _DUE,
         Setting((0,), _SITE),
     ),
     Kind.OPEN: About(
         _("days after the window opens"),
         _("The window is open"),
         _("Invite the participant, and enter the visit when it has taken place."),
-        _DUE,
         Setting((0,), _SITE),
     ),
     Kind.CONTACT: About(
         _("days after the window has closed, and then after each attempt"),
-        _("Nobody has been reached: an attempt to record"),
+        _("Not reached: an attempt to record"),
         _("Try to reach the participant, and record the attempt in the log of contacts."),
-        _OVERDUE,
         Setting((63, 14), _SITE),
     ),
     Kind.FILM_SENT_BACK: About(
         _("days after the reader found the film unreadable"),
         _("Films that could not be read"),
         _("Upload a better copy, or repeat the film if the protocol and the participant allow it."),
-        ("work_films", ""),
         Setting((0, 14), (Role.COORDINATOR,)),
     ),
     Kind.CONSENT: About(
         _("days after the new version came into force"),
         _("Consent to be renewed"),
         _("Have the new version of the consent signed: nothing can be entered until it is."),
-        ("participants", ""),
         Setting((0, 30), _SITE),
     ),
     Kind.QUERY: About(
         _("days after the question was asked"),
         _("Questions that wait for an answer"),
         _("Correct the data, or answer."),
-        ("queries", "?owner=site"),
         Setting((14,), _SITE),
     ),
     Kind.COMING_UP: About(
         _("days before the window opens"),
         _("The window opens soon"),
         _("Find an appointment within the window."),
-        _COMING,
         Setting((30, 7), _SITE),
     ),
     # Not to the readers: a mail that names the site would say where a film comes from.
@@ -153,7 +136,6 @@ ABOUT: Mapping[Kind, About] = {
         _("days after the film came in"),
         _("Films that nobody has read"),
         _("Find a reader for them."),
-        ("work_films", ""),
         Setting((14,), (Role.DATA_MANAGER,)),
     ),
 }

@@ -46,6 +46,7 @@ class Group:
     kind: Kind
     count: int
     lines: tuple[Line, ...]
+    page: str
 
     @property
     def heading(self) -> str:
@@ -62,9 +63,8 @@ class Group:
 
     @property
     def link(self) -> str:
-        """The page that lists them."""
-        name, query = ABOUT[self.kind].listed_at
-        return absolute(reverse(name) + query)
+        """The page that lists them all."""
+        return absolute(f"{self.page}?kind={self.kind}")
 
     @property
     def bad(self) -> bool:
@@ -130,13 +130,17 @@ def write(
     counts: Mapping[Kind, int],
     lines: Iterable[tuple[Kind, Line]],
     language: str,
+    page: str,
 ) -> Letter:
-    """The letter of a site's day: how many of each kind, and the lines of the first of them."""
+    """The letter of a site's day: how many of each kind, and the lines of the first of them.
+
+    ``page`` is the path of the page that lists them all.
+    """
     named: dict[Kind, list[Line]] = {}
     for kind, line in lines:
         named.setdefault(kind, []).append(line)
     groups = tuple(
-        Group(kind, counts[kind], tuple(named.get(kind, ())))
+        Group(kind, counts[kind], tuple(named.get(kind, ())), page)
         for kind in sorted(counts, key=URGENCY.__getitem__)
     )
     return Letter(site.name, day, groups, absolute(reverse("recalls")), language)

@@ -75,6 +75,11 @@ class Digest(SiteRecord):
             )
         ]
 
+    @property
+    def tells(self) -> bool:
+        """Whether it is about what waits at the site, and not about mails or calendars."""
+        return self.kind in (self.Kind.DAILY, self.Kind.ESCALATION)
+
 
 class Recall(SiteRecord):
     """The ledger: this occasion of this record was taken into this digest, once for ever.

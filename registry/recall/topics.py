@@ -183,10 +183,14 @@ def _renewals(
 
 
 def _renewal_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
+    since = {waiting.since for waiting in found.values()}
+    versions = ConsentVersion.objects.filter(mandatory=True, in_force_from__in=since)
+    codes = {(one.site_id, one.in_force_from): one.code for one in versions.order_by("pk")}
     for one in Participant.objects.filter(pk__in=found):
+        day = found[one.pk].since
+        what = gettext("version %(code)s") % {"code": codes[one.site_id, day]}
         path = reverse("participant", args=[one.study_number])
-        line = Line(one.study_number, gettext("new version"), found[one.pk].since, None, path)
-        yield one.pk, line
+        yield one.pk, Line(one.study_number, what, day, None, path)
 
 
 # -- questions -------------------------------------------------------------------------------------
@@ -263,7 +267,8 @@ def _films(
 def _film_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
     for xray in Xray.objects.filter(pk__in=found).select_related("entry__visit__participant"):
         visit, entry = xray.entry.visit, xray.entry
-        what = f"{visit.label}, {entry.get_limb_display()}"
+        leg = gettext("right leg") if entry.limb == "right" else gettext("left leg")
+        what = gettext("%(visit)s, %(leg)s") % {"visit": visit.label, "leg": leg}
         path = reverse("films", args=[visit.pk, entry.limb])
         yield xray.pk, Line(visit.participant.study_number, what, found[xray.pk].since, None, path)
 

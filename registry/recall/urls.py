@@ -1,10 +1,11 @@
 from django.urls import path
 
-from . import coming_views, mail_views, views
+from . import coming_views, mail_views, told_views, views
 
 urlpatterns = [
     path("recall/", views.recalls, name="recalls"),
     path("recall/coming/", coming_views.coming, name="recalls_coming"),
+    path("recall/told/<int:pk>/", told_views.recall_told, name="recall_told"),
     path("recall/settings/<str:prefix>/", views.tuning, name="recall_tuning"),
     path("recall/snooze/<str:label>/<int:key>/", coming_views.snooze, name="recall_snooze"),
     path(

@@ -162,6 +162,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "attachments.pk": photo.pk,
         "readings.key": key_of(cast.chen, unread.pk),
         "number": 1,
+        "recall_told.pk": delivery.digest_id,
         "recall.pk": delivery.pk,
         "recall.label": expected._meta.label_lower,
         "recall.key": expected.pk,

@@ -149,7 +149,7 @@ def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
         "link",
         "language",
     ]
-    assert [field.name for field in fields(letter.Group)] == ["kind", "count", "lines"]
+    assert [field.name for field in fields(letter.Group)] == ["kind", "count", "lines", "page"]
 
 
 def test_no_identity_or_free_text_is_in_any_mail_header_row_or_task(cast, sink, eager, monkeypatch):
@@ -202,7 +202,7 @@ def test_no_address_in_a_mail_changes_anything_on_get(cast, sink, client):
 )
 def test_subjects(counts, subject):
     line = letter.Line("RIO-0001-A", "12 months", date(2026, 1, 1), date(2026, 2, 1), "x")
-    groups = tuple(letter.Group(kind, number, (line,)) for kind, number in counts.items())
+    groups = tuple(letter.Group(kind, number, (line,), "/") for kind, number in counts.items())
     assert letter.Letter("Rio", date(2026, 1, 1), groups, "x", "en").subject == subject
 
 

@@ -3,6 +3,8 @@
 from .bouncing import Outcome as Outcome
 from .bouncing import mail_again as mail_again
 from .bouncing import take_in as take_in
+from .composing import Composition as Composition
+from .composing import lines_of as lines_of
 from .forecasting import Coming as Coming
 from .forecasting import forecast as forecast
 from .forecasting import line_of as line_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.urls import reverse
 from django.utils import translation
 
 from registry.access.models import Site, User
@@ -45,7 +46,7 @@ class Composition:
         self.recipients = recipients_of(site)
         self.can_pause = digest.kind == Digest.Kind.DAILY
         self.paused = paused_at(site) if self.can_pause else frozenset()
-        self._due = sorted(
+        self.due = sorted(
             self._still_due(), key=lambda one: (URGENCY[one.group], one.facts.day, one.key)
         )
         self._letters: dict[tuple[str, frozenset[Kind]], letter.Rendered | None] = {}
@@ -66,13 +67,15 @@ class Composition:
         return self._letters[key]
 
     def _write(self, language: str, kinds: frozenset[Kind]) -> letter.Rendered | None:
-        due = [one for one in self._due if one.kind in kinds]
+        due = [one for one in self.due if one.kind in kinds]
         if not due:
             return None
         counts = Counter(one.group for one in due)
         with translation.override(language):
-            lines = [] if self.tuning.counts_only else list(_lines(due[: letter.LONGEST]))
-            written = letter.write(self.site, self.today, counts, lines, language)
+            named = [] if self.tuning.counts_only else lines_of(due[: letter.LONGEST])
+            lines = [(one.group, line) for one, line in named]
+            page = reverse("recall_told", args=[self.digest.pk])
+            written = letter.write(self.site, self.today, counts, lines, language, page)
             return letter.render(written, can_pause=self.can_pause)
 
     def _still_due(self) -> Iterator[Due]:
@@ -96,11 +99,11 @@ class Composition:
                             yield Due(held.kind, group, topic, one.key, one.facts)
 
 
-def _lines(due: Sequence[Due]) -> Iterator[tuple[Kind, letter.Line]]:
-    """The lines in the order of ``due``; each topic's are read together."""
+def lines_of(due: Sequence[Due]) -> Iterator[tuple[Due, letter.Line]]:
+    """Each of ``due`` with its line, in order; each topic's are read together."""
     found: dict[Topic, dict[int, letter.Line]] = {}
     for topic in {one.topic for one in due}:
         found[topic] = dict(topic.lines({one.key: one.facts for one in due if one.topic is topic}))
     for one in due:
         if line := found[one.topic].get(one.key):
-            yield one.group, line
+            yield one, line
