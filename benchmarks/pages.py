@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import django
@@ -34,14 +33,13 @@ from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from benchmarks.crowd import load  # noqa: E402
+from benchmarks.results import put  # noqa: E402
 from registry.access.scope import user_scope  # noqa: E402
 from tests import build, databases, people  # noqa: E402
 
 SMALL, LARGE = 1_000, 100_000
 ROUNDS = 30
 LIMIT = 1.3
-RESULTS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-HERE = "<!-- results of make bench -->"
 
 
 @dataclass
@@ -213,10 +211,7 @@ def write(lines: list[str], small: Registry, large: Registry) -> None:
         f" Python {platform.python_version()}; {small.visits:,} visits and {small.entries:,} forms"
         f" against {large.visits:,} and {large.entries:,}, at 50 sites."
     )
-    before, _mark, rest = RESULTS.read_text().partition(HERE)
-    after = rest.partition(HERE)[2]
-    results = "\n".join(["", about, "", *lines, ""])
-    RESULTS.write_text(f"{before}{HERE}\n{results}\n{HERE}{after}")
+    put("pages", [about, "", *lines])
 
 
 def main() -> int:

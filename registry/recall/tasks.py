@@ -24,19 +24,22 @@ def tick() -> None:
     for site in Site.objects.all():
         try:
             actions.plan(by=by, site=site, now=timezone.now())
-            for delivery_id in actions.unfinished(by=by, site=site):
-                send_delivery.apply_async([delivery_id, site.pk], expires=EXPIRES)
+            keys = actions.unfinished(by=by, site=site)
+            for start in range(0, len(keys), actions.BATCH):
+                send_deliveries.apply_async(
+                    [site.pk, keys[start : start + actions.BATCH]], expires=EXPIRES
+                )
         except Exception:
             # One site's trouble keeps no other from its mail; the next tick tries again.
             logger.exception("Recall of site %s failed.", site.prefix)
 
 
 @shared_task
-def send_delivery(delivery_id: int, site_id: int) -> None:
-    """Send one delivery, if nobody else has it."""
+def send_deliveries(site_id: int, keys: list[int]) -> None:
+    """Send a batch of a site's deliveries, save those that somebody else has."""
     actions.send(
         by=User.objects.system("recall"),
         site=Site.objects.get(pk=site_id),
-        delivery_id=delivery_id,
+        keys=keys,
         now=timezone.now(),
     )

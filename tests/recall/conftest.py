@@ -13,18 +13,32 @@ from config.celery import app
 
 
 class Sink:
-    """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise."""
+    """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise.
+
+    ``refused`` are refused when they are named, before the mail; ``drops`` are accepted, but the
+    connection ends before the answer. ``peers`` holds each mail's connection.
+    """
 
     def __init__(self):
         self.mails, self.answers, self.before_accepting = [], {}, lambda: None
+        self.refused, self.drops, self.peers = {}, set(), []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        if answer := self.refused.get(address):
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         await asyncio.to_thread(self.before_accepting)
         (address,) = envelope.rcpt_tos
+        self.peers.append(session.peer)
         if answer := self.answers.get(address):
             return answer
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append((address, message, envelope.content))
+        if address in self.drops:
+            server.transport.abort()
         return "250 OK"
 
     @property

@@ -39,8 +39,6 @@ def recall(site, *, days=0, **options):
     """Plan the site's day and send what waits: what a tick does, at noon of that day."""
     by, now = User.objects.system("recall"), noon(site, days)
     run = actions.plan(by=by, site=site, now=now, **options)
-    states = [
-        actions.send(by=by, site=site, delivery_id=pk, now=now)
-        for pk in actions.unfinished(by=by, site=site)
-    ]
-    return run, states
+    keys = actions.unfinished(by=by, site=site)
+    states = actions.send(by=by, site=site, keys=keys, now=now)
+    return run, list(states.values())

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
 from registry.recall import actions, tasks
+from registry.recall.actions import planning
 from registry.recall.models import Delivery, Digest, PlanningRun
 
 from ..people import make_cast
@@ -54,8 +55,8 @@ def test_one_of_eight_claims_wins(morning, sink):
     by, site = User.objects.system("recall"), morning.tokyo
     actions.plan(by=by, site=site, now=noon(site))
     key = actions.unfinished(by=by, site=site)[0]
-    outcomes = at_once(8, lambda: actions.send(by=by, site=site, delivery_id=key, now=noon(site)))
-    assert sorted(outcomes, key=str) == [None] * 7 + [Delivery.State.SENT]
+    outcomes = at_once(8, lambda: actions.send(by=by, site=site, keys=[key], now=noon(site)))
+    assert sorted(outcomes, key=len) == [{}] * 7 + [{key: Delivery.State.SENT}]
     assert len(sink.mails) == 1
 
 
@@ -78,14 +79,14 @@ def test_the_claim_is_there_for_all_to_see_while_the_server_thinks(morning, sink
         connection.close()
 
     sink.before_accepting = look
-    actions.send(by=by, site=site, delivery_id=key, now=noon(site))
+    actions.send(by=by, site=site, keys=[key], now=noon(site))
     assert seen == [Delivery.State.CLAIMED, 0]
 
 
 def test_a_planner_that_dies_leaves_nothing_half_written(morning, monkeypatch):
     by, site = User.objects.system("recall"), morning.tokyo
     with monkeypatch.context() as dying:
-        dying.setattr(actions, "_message_id", lambda *_key: 1 / 0)
+        dying.setattr(planning, "_message_id", lambda *_key: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             actions.plan(by=by, site=site, now=noon(site))
     with user_scope(morning.eli):
@@ -98,5 +99,5 @@ def test_sending_refuses_to_run_inside_a_transaction(morning, sink):
     actions.plan(by=by, site=site, now=noon(site))
     key = actions.unfinished(by=by, site=site)[0]
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-        actions.send(by=by, site=site, delivery_id=key, now=noon(site))
+        actions.send(by=by, site=site, keys=[key], now=noon(site))
     assert sink.mails == []

@@ -1,38 +1,48 @@
 """Sending what was planned. Doing it twice changes nothing.
 
-Sending is three steps: a claim that commits, the mail, the stamp. A crash leaves a claim that
-expires, and the next tick sends the mail with the same Message-ID; only a crash between the
-server's yes and the stamp repeats a mail.
+A batch of a site's mails is claimed and written in one transaction, which commits before anything
+goes. Then they go one after the other over one connection, each stamped right after the server's
+answer. A crash leaves claims that expire, and a later tick sends those mails with the same
+Message-ID; only a crash between the server's yes and the stamp repeats a mail, the one in flight.
 """
 
 from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import closing, suppress
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from django.core import mail
-from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Concat
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
-from registry.visits.models import Visit
 
 from .. import letter
 from ..models import Delivery, Digest
-from ..rules import Kind, occasion, standing
-from .facts import VISIT, at_site, facts_of, visits_of
-from .planning import recipients_of
+from .claims import Claim
+from .composing import Composition
+from .facts import at_site
 
 logger = logging.getLogger(__name__)
 
-SMTP_TIMEOUT = 60  # seconds without an answer; far below the life of a claim
+BATCH = 20  # mails claimed at once: so many come late when their sender dies
+SMTP_TIMEOUT = 60  # seconds without an answer
+# No mail goes with older facts than these. Together with the slowest mail (seven answers to
+# connect, or five to hand over) it stays below the life of a claim.
+FACTS_HOLD = timedelta(seconds=30)
 # Waits after a temporary failure; after the last one the delivery has failed: a day in all.
 WAITS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240, 480, 480))
+
+State = Delivery.State
+Outcome = dict[str, Any]  # what is written of a delivery: column → value
 
 
 def unfinished(*, by: User, site: Site) -> list[int]:
@@ -46,79 +56,113 @@ def unfinished(*, by: User, site: Site) -> list[int]:
         )
 
 
-def send(*, by: User, site: Site, delivery_id: int, now: datetime) -> Delivery.State | None:
-    """Send one delivery as the facts are ``now``. None when another process has it, or had it.
+def send(*, by: User, site: Site, keys: Collection[int], now: datetime) -> dict[int, State]:
+    """Send those of the site's deliveries ``keys`` that wait, as the facts are ``now``.
 
-    Temporary failures put it back with a longer wait each time, permanent ones end it with the
-    reason; neither raises.
+    Returns what became of each. Left out are those that another process has or had, and those put
+    back unsent because the server is too slow for all of them. Temporary failures put a delivery
+    back with a longer wait each time, permanent ones end it with the reason; neither raises.
     """
-    claimed_at = _claim(by, site, delivery_id)
-    if claimed_at is None:
-        return None
-    message = _compose(by, site, delivery_id, claimed_at, now)
-    if message is None:
-        return Delivery.State.CANCELLED
+    claim = Claim(by, site, timezone.now())
+    written, states = _claim(claim, keys, timezone.localdate(now, site.zone))
+    waiting = deque(written)
+    with closing(mail.get_connection(timeout=SMTP_TIMEOUT)) as post:
+        while waiting:
+            try:
+                post.open()
+            except Exception as error:
+                for delivery, _rendered in waiting:  # none would fare better
+                    states[delivery.pk] = _stamp(claim, delivery, _failed(delivery, *judge(error)))
+                break
+            if timezone.now() > claim.made_at + FACTS_HOLD:
+                claim.stamp([delivery for delivery, _rendered in waiting], state=State.PLANNED)
+                break
+            delivery, rendered = waiting.popleft()
+            outcome = _hand_over(delivery, rendered, post)
+            states[delivery.pk] = _stamp(claim, delivery, outcome)
+    return states
+
+
+def _claim(
+    claim: Claim, keys: Collection[int], today: date
+) -> tuple[list[tuple[Delivery, letter.Rendered]], dict[int, State]]:
+    """Claim what waits and keep each mail as it will go, for all to see before it does.
+
+    Returns the mails, and the states of the deliveries that get none.
+    """
+    written: list[tuple[Delivery, letter.Rendered]] = []
+    states: dict[int, State] = {}
+    compose = cache(lambda digest: _compose(claim.site, digest, today))
+    with transaction.atomic(durable=True), at_site(claim.site, claim.by):
+        for delivery in claim.waiting(keys):
+            found = _write(delivery, compose)
+            if isinstance(found, letter.Rendered):
+                written.append((delivery, found))
+            else:
+                Delivery.objects.filter(pk=delivery.pk).update(**found)
+                states[delivery.pk] = found["state"]
+        for rendered in {rendered for _delivery, rendered in written}:
+            claim.take(
+                [delivery for delivery, its in written if its == rendered],
+                subject=rendered.subject,
+                text=rendered.text,
+                html=rendered.html,
+            )
+    return written, states
+
+
+def _compose(site: Site, digest: Digest, today: date) -> Composition:
+    """What a digest says as the facts are now: read once, written once for each kind of reader."""
+    return Composition(site, digest, today)
+
+
+def _write(
+    delivery: Delivery, compose: Callable[[Digest], Composition]
+) -> letter.Rendered | Outcome:
+    """The mail of a delivery; where there is none, the delivery's outcome."""
     try:
+        composition = compose(delivery.digest)
+        rendered = composition.letter_for(delivery.recipient)
+    except DatabaseError:
+        raise  # the claim's transaction is lost
+    except Exception as error:
+        logger.exception("Recall delivery %s cannot be written.", delivery.pk)
+        return _failed(delivery, permanent=False, reason=f"{type(error).__name__}: {error}")
+    if rendered:
+        return rendered
+    if composition.told_to(delivery.recipient):
+        reason = _("Nothing was left to say when the mail was to go.")
+    else:
+        reason = _("The recipient is no longer a coordinator or investigator of the site.")
+    return {"state": State.CANCELLED, "error": reason}
+
+
+def _hand_over(delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBackend) -> Outcome:
+    try:
+        message = _message(delivery, rendered)
+        message.connection = post
         message.send()
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        return _stamp_failure(by, site, delivery_id, claimed_at, error)
-    _stamp(
-        by,
-        site,
-        delivery_id,
-        claimed_at,
-        state=Delivery.State.SENT,
-        sent_at=timezone.now(),
-        error="",
+    except Exception as error:
+        if not _takes_the_next(error):
+            with suppress(OSError):
+                post.close()
+        return _failed(delivery, *judge(error))
+    return {
+        "state": State.SENT,
+        "attempts": delivery.attempts + 1,
+        "sent_at": timezone.now(),
+        "error": "",
+    }
+
+
+def _takes_the_next(error: Exception) -> bool:
+    """Whether the connection still serves: a recipient was refused, and smtplib has said RSET.
+
+    421 is the server's good-bye.
+    """
+    return isinstance(error, smtplib.SMTPRecipientsRefused) and all(
+        code != 421 for code, _said in error.recipients.values()
     )
-    return Delivery.State.SENT
-
-
-def _claim(by: User, site: Site, delivery_id: int) -> datetime | None:
-    """Take the delivery, for all to see, before anything is sent."""
-    claimed_at = timezone.now()
-    with transaction.atomic(durable=True), at_site(site, by):
-        taken = (
-            Delivery.objects.filter(pk=delivery_id)
-            .claimable()
-            .update(state=Delivery.State.CLAIMED, claimed_at=claimed_at, attempts=F("attempts") + 1)
-        )
-    return claimed_at if taken else None
-
-
-def _compose(
-    by: User, site: Site, delivery_id: int, claimed_at: datetime, now: datetime
-) -> mail.EmailMultiAlternatives | None:
-    """The mail as the facts are now, kept as it goes; None, and cancelled, when none is left."""
-    with transaction.atomic(durable=True), at_site(site, by):
-        delivery = Delivery.objects.select_related("digest", "recipient").get(pk=delivery_id)
-        today = timezone.localdate(now, site.zone)
-        visits = list(_still_due(site, delivery.digest, today))
-        if not recipients_of(site).filter(pk=delivery.recipient_id).exists():
-            reason = _("The recipient is no longer a coordinator or investigator of the site.")
-        elif not visits:
-            reason = _("Nothing was left to say when the mail was to go.")
-        else:
-            mine = Delivery.objects.filter(pk=delivery_id, claimed_at=claimed_at)
-            rendered = letter.render(letter.write(site, today, visits, delivery.recipient.language))
-            mine.update(subject=rendered.subject, text=rendered.text, html=rendered.html)
-            return _message(delivery, rendered)
-    _stamp(by, site, delivery_id, claimed_at, state=Delivery.State.CANCELLED, error=reason)
-    return None
-
-
-def _still_due(site: Site, digest: Digest, today: date) -> Iterator[tuple[Kind, Visit]]:
-    """The visits of a digest whose occasion still holds, with where each stands."""
-    told = dict(
-        digest.recalls.filter(label=VISIT).values_list(
-            "key", Concat("kind", Value(" "), "occurrence")
-        )
-    )
-    for visit in visits_of(site).filter(pk__in=told):
-        facts = facts_of(visit)
-        holds = occasion(facts, today)
-        if holds and holds.key == told[visit.pk]:
-            yield standing(facts, today), visit
 
 
 def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
@@ -127,35 +171,25 @@ def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAl
         body=rendered.text,
         to=[delivery.address],
         headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
-        connection=mail.get_connection(timeout=SMTP_TIMEOUT),
     )
     message.attach_alternative(rendered.html, "text/html")
     return message
 
 
-def _stamp(by: User, site: Site, delivery_id: int, claimed_at: datetime, **outcome: object) -> None:
-    """Write the outcome, unless the claim expired and another process has the delivery now."""
-    with transaction.atomic(durable=True), at_site(site, by):
-        mine = Delivery.objects.filter(
-            pk=delivery_id, state=Delivery.State.CLAIMED, claimed_at=claimed_at
-        )
-        if not mine.update(**outcome):
-            logger.error("The claim on recall delivery %s expired while it was sent.", delivery_id)
-
-
-def _stamp_failure(
-    by: User, site: Site, delivery_id: int, claimed_at: datetime, error: Exception
-) -> Delivery.State:
-    """Back to planned with a longer wait, or failed for good."""
-    permanent, reason = judge(error)
-    with at_site(site, by):
-        attempts = Delivery.objects.values_list("attempts", flat=True).get(pk=delivery_id)
-    again = not permanent and attempts <= len(WAITS)
-    state = Delivery.State.PLANNED if again else Delivery.State.FAILED
-    wait = WAITS[attempts - 1] if again else timedelta()
-    not_before = timezone.now() + wait
-    _stamp(by, site, delivery_id, claimed_at, state=state, error=reason, not_before=not_before)
+def _stamp(claim: Claim, delivery: Delivery, outcome: Outcome) -> State:
+    claim.stamp([delivery], **outcome)
+    state: State = outcome["state"]
     return state
+
+
+def _failed(delivery: Delivery, permanent: bool, reason: str) -> Outcome:
+    """Back to planned with a longer wait, or failed for good."""
+    attempts = delivery.attempts + 1
+    outcome: Outcome = {"attempts": attempts, "error": reason}
+    if permanent or attempts > len(WAITS):
+        return outcome | {"state": State.FAILED}
+    not_before = timezone.now() + WAITS[attempts - 1]
+    return outcome | {"state": State.PLANNED, "not_before": not_before}
 
 
 def judge(error: Exception) -> tuple[bool, str]:

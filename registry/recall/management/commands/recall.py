@@ -70,8 +70,8 @@ def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool
         return line | _planned(run) | {"deliveries": []}
     run = actions.plan(by=by, site=site, now=now, at_once=at_once)
     handled = actions.unfinished(by=by, site=site)
-    for delivery_id in handled:
-        actions.send(by=by, site=site, delivery_id=delivery_id, now=now)
+    for start in range(0, len(handled), actions.BATCH):
+        actions.send(by=by, site=site, keys=handled[start : start + actions.BATCH], now=now)
     with scope(by, [site.pk]):
         deliveries = Delivery.objects.filter(pk__in=handled).order_by("pk")
         outcomes = list(deliveries.values("id", "state", "attempts", "error", "message_id"))
