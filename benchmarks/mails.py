@@ -42,7 +42,7 @@ from tests import databases, people  # noqa: E402
 
 PARTICIPANTS = 1_000
 RECIPIENTS = 10  # a site
-CONNECTIONS = 4
+CONNECTIONS = 2
 ROUNDS = 9
 LIMIT = 0.8
 DELAYS = {"at once": 0.0, "after 20 ms, as one nearby does": 0.02}

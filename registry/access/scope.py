@@ -39,14 +39,17 @@ def scope(
     to the history. The former scope comes back on leaving, also inside an outer transaction.
     """
     values = [_array(sites), _array(identity_sites), str(user.pk), request, reason]
+    outermost = not connections[using].in_atomic_block
     with transaction.atomic(using=using):
-        former = _exchange(using, values)
+        former = [] if outermost else _read(using)
+        _write(using, values)
         try:
             yield
         finally:
-            # An aborted transaction takes no statement, and its rollback restores the settings.
-            if not connections[using].needs_rollback:
-                _exchange(using, former)
+            # The end of a transaction ends its settings. An aborted one takes no statement, and
+            # its rollback restores them.
+            if not outermost and not connections[using].needs_rollback:
+                _write(using, former)
 
 
 @contextmanager
@@ -77,9 +80,12 @@ def _array(ids: Iterable[int]) -> str:
     return "{" + ",".join(str(int(one)) for one in sorted(ids)) + "}"
 
 
-def _exchange(using: str, values: list[str]) -> list[str]:
+def _read(using: str) -> list[str]:
     with connections[using].cursor() as cursor:
         cursor.execute(_READ)
-        former = [value or "" for value in cursor.fetchone()]
+        return [value or "" for value in cursor.fetchone()]
+
+
+def _write(using: str, values: list[str]) -> None:
+    with connections[using].cursor() as cursor:
         cursor.execute(_WRITE, values)
-    return former
