@@ -94,7 +94,9 @@ class PlainSenders:
     def give(self, mails: Sequence[Mail]) -> None:
         """Deal ``mails`` out; they go at :meth:`go`."""
         for number, pipe in enumerate(self._pipes):
-            pipe.send([(m.sender, m.recipient, m.content) for m in mails[number :: len(self._pipes)]])
+            pipe.send(
+                [(m.sender, m.recipient, m.content) for m in mails[number :: len(self._pipes)]]
+            )
             assert pipe.recv() == "ready"
 
     def go(self) -> None:

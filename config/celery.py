@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
 
 
 @task_prerun.connect
-def check_connections(**_about: Any) -> None:
+def check_connections(sender: Any, **_about: Any) -> None:
     """As before a request: a database connection that broke or is old is made anew."""
-    close_old_connections()
+    if not sender.request.is_eager:
+        close_old_connections()

@@ -22,9 +22,9 @@ from .scope import user_scope
 
 
 class TextMiddleware:
-    """Refuse a form of which a field holds a NUL character.
+    """Refuse addresses, parameters and fields with a NUL character.
 
-    No keyboard types one, and the draft that kept it would fail in the database.
+    No keyboard types one, and a filter or a draft that held one would fail in the database.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -34,7 +34,8 @@ class TextMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> None:
-        if any("\0" in text for _name, texts in request.POST.lists() for text in texts):
+        sent = [*request.GET.lists(), *request.POST.lists()]
+        if "\0" in request.path or any("\0" in text for _name, texts in sent for text in texts):
             raise BadRequest("NUL character")
 
 

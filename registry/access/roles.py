@@ -17,6 +17,7 @@ class Permission(StrEnum):
     RAISE_QUERY = auto()  # open data queries by hand
     VERIFY = auto()  # compare items with their source
     MANAGE_DATA = auto()  # accept findings, lock and unlock, learn of possible duplicates
+    TUNE_RECALL = auto()  # which recalls a site gets, when, and who gets them
     REQUEST_DATASET = auto()  # describe a project, download what was approved
     APPROVE_DATASET = auto()  # approve or return a request
     MANAGE_USERS = auto()  # users, sites and roles; no clinical data
@@ -39,12 +40,12 @@ P, R = Permission, Role
 POLICY: dict[Role, frozenset[Permission]] = {
     # at a site
     R.COORDINATOR: frozenset({P.VIEW, P.ENTER, P.SEE_IDENTITY}),
-    R.INVESTIGATOR: frozenset({P.VIEW, P.ENTER, P.SEE_IDENTITY, P.SIGN}),
+    R.INVESTIGATOR: frozenset({P.VIEW, P.ENTER, P.SEE_IDENTITY, P.SIGN, P.TUNE_RECALL}),
     R.VIEWER: frozenset({P.VIEW}),
     # central
     R.READER: frozenset({P.READ_FILMS}),
     R.MONITOR: frozenset({P.VIEW, P.RAISE_QUERY, P.VERIFY}),
-    R.DATA_MANAGER: frozenset({P.VIEW, P.RAISE_QUERY, P.MANAGE_DATA}),
+    R.DATA_MANAGER: frozenset({P.VIEW, P.RAISE_QUERY, P.MANAGE_DATA, P.TUNE_RECALL}),
     R.STEWARD: frozenset({P.APPROVE_DATASET}),
     R.RESEARCHER: frozenset({P.REQUEST_DATASET}),
     R.ADMINISTRATOR: frozenset({P.MANAGE_USERS}),

@@ -23,6 +23,6 @@ def url_of(entry: FormEntry, item: str = "") -> str:
         page = reverse("visit", args=[entry.visit_id])
     else:
         page = reverse("log", args=[entry.participant.study_number, entry.form])
-    if (asked := entry.asked_items.get(item)) and asked.typed:
+    if item and (asked := entry.asked_items.get(item)) and asked.typed:
         return f"{page}#id_{prefix_of(entry)}-{item}"
     return f"{page}#{anchor_of(entry)}"

@@ -2,68 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_noop as _
 
 from registry.access.models import Site
-from registry.visits.models import Visit
 
-from .rules import URGENCY, Kind
+from .kinds import ABOUT, ESCALATIONS, URGENCY, Kind
 
-# What the site is asked to do, group by group.
-HEADINGS = {
-    Kind.OVERDUE: _("Overdue: the window has closed"),
-    Kind.CLOSING: _("The window closes within 7 days"),
-    Kind.OPEN: _("The window is open"),
-    Kind.COMING_UP: _("The window opens within 7 days"),
-}
-REQUESTS = {
-    Kind.OVERDUE: _("See the participant as soon as possible, or record why the visit was missed."),
-    Kind.CLOSING: _("Make sure that the participant comes before the window closes."),
-    Kind.OPEN: _("Invite the participant, and enter the visit when it has taken place."),
-    Kind.COMING_UP: _("Find an appointment within the window."),
-}
+LONGEST = 100  # lines of a letter, the most urgent: a mail stays under 100 kB
 
 
 @dataclass(frozen=True)
 class Line:
-    """One visit of a letter: study number, name of the visit, its window, the page's address."""
+    """One record of a letter: study number, name, days and the page's address.
+
+    ``first`` is the day since when it waits or the window opens, ``last`` when that closes.
+    """
 
     study_number: str
-    visit: str
-    opens_on: date
-    closes_on: date
-    link: str
+    what: str
+    first: date
+    last: date | None
+    path: str
+
+    @property
+    def link(self) -> str:
+        return absolute(self.path)
 
 
 @dataclass(frozen=True)
 class Group:
-    """The visits with which the same is to be done."""
+    """With which the same is to be done: how many, and the lines of those that are named."""
 
     kind: Kind
+    count: int
     lines: tuple[Line, ...]
 
     @property
     def heading(self) -> str:
-        return gettext(HEADINGS[self.kind])
+        return gettext(ABOUT[self.kind].heading)
 
     @property
     def request(self) -> str:
-        return gettext(REQUESTS[self.kind])
+        return gettext(ABOUT[self.kind].request)
+
+    @property
+    def more(self) -> int:
+        """How many are counted and not named."""
+        return self.count - len(self.lines)
+
+    @property
+    def link(self) -> str:
+        """The page that lists them."""
+        name, query = ABOUT[self.kind].listed_at
+        return absolute(reverse(name) + query)
+
+    @property
+    def bad(self) -> bool:
+        return self.kind in (Kind.OVERDUE, *ESCALATIONS)
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A site's recall mail of a day: study numbers, visit names, windows and links."""
+    """A site's recall mail of a day: counts, study numbers, names of visits, days and links."""
 
     site: str
     day: date
@@ -73,17 +81,17 @@ class Letter:
 
     @property
     def count(self) -> int:
-        return sum(len(group.lines) for group in self.groups)
+        return sum(group.count for group in self.groups)
 
     @property
     def overdue(self) -> int:
-        return sum(len(group.lines) for group in self.groups if group.kind == Kind.OVERDUE)
+        return sum(group.count for group in self.groups if group.bad)
 
     @property
     def subject(self) -> str:
-        """The site and how many visits: nothing about anybody."""
+        """The site and how much there is to do: nothing about anybody."""
         subject = ngettext(
-            "%(site)s: %(count)d visit needs you", "%(site)s: %(count)d visits need you", self.count
+            "%(site)s: %(count)d recall", "%(site)s: %(count)d recalls", self.count
         ) % {"site": self.site, "count": self.count}
         if self.overdue:
             subject += gettext(", %(count)d overdue") % {"count": self.overdue}
@@ -99,22 +107,22 @@ class Rendered:
     html: str
 
 
-def write(site: Site, day: date, visits: Iterable[tuple[Kind, Visit]], language: str) -> Letter:
-    """The letter of a site's day about ``visits``, each with where it stands; urgent ones first."""
-    ordered = sorted(
-        visits,
-        key=lambda pair: (
-            URGENCY[pair[0]],
-            pair[1].closes_on,
-            pair[1].participant.study_number,
-        ),
+def write(
+    site: Site,
+    day: date,
+    counts: Mapping[Kind, int],
+    lines: Iterable[tuple[Kind, Line]],
+    language: str,
+) -> Letter:
+    """The letter of a site's day: how many of each kind, and the lines of the first of them."""
+    named: dict[Kind, list[Line]] = {}
+    for kind, line in lines:
+        named.setdefault(kind, []).append(line)
+    groups = tuple(
+        Group(kind, counts[kind], tuple(named.get(kind, ())))
+        for kind in sorted(counts, key=URGENCY.__getitem__)
     )
-    with translation.override(language):
-        groups = tuple(
-            Group(kind, tuple(_line(visit) for _kind, visit in pairs))
-            for kind, pairs in groupby(ordered, key=lambda pair: pair[0])
-        )
-    return Letter(site.name, day, groups, _absolute(reverse("recalls")), language)
+    return Letter(site.name, day, groups, absolute(reverse("recalls")), language)
 
 
 def render(letter: Letter) -> Rendered:
@@ -127,15 +135,5 @@ def render(letter: Letter) -> Rendered:
     return Rendered(" ".join(subject.split()), text, html)
 
 
-def _line(visit: Visit) -> Line:
-    return Line(
-        study_number=visit.participant.study_number,
-        visit=str(visit),
-        opens_on=visit.opens_on,
-        closes_on=visit.closes_on,
-        link=_absolute(reverse("visit", args=[visit.pk])),
-    )
-
-
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
     return settings.SITE_URL.rstrip("/") + path

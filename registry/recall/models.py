@@ -12,6 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .snooze import RecallStop as RecallStop
+from .snooze import Snooze as Snooze
+from .tuning import KindTuning as KindTuning
+from .tuning import SiteTuning as SiteTuning
+
 # A claim older than this belongs to a process that died. Longer than any mail takes to hand over.
 CLAIM_LASTS = timedelta(minutes=10)
 
@@ -20,12 +25,12 @@ class PlanningRun(SiteRecord):
     """A site's day was planned: written once, also when nothing was due."""
 
     site_from = ""
-    web_grants = "SELECT, INSERT"
+    web_grants = "SELECT, INSERT, UPDATE"
     unrecorded = ("day", "due", "planned_at")
 
     site = kept(models.ForeignKey(Site, models.PROTECT, related_name="+"), "withhold", "Site")
     day = kept(models.DateField(), "withhold", "The site's own day")
-    due = kept(models.PositiveIntegerField(), "withhold", "Visits due for a recall")
+    due = kept(models.PositiveIntegerField(), "withhold", "Occasions due")
     planned_at = kept(models.DateTimeField(auto_now_add=True), "withhold")
 
     class Meta:
@@ -40,6 +45,7 @@ class Digest(SiteRecord):
 
     class Kind(models.TextChoices):
         DAILY = "daily", _("Daily recall")
+        ESCALATION = "escalation", _("Escalation")
 
     site_from = ""
     web_grants = "SELECT, INSERT"
@@ -97,6 +103,7 @@ class Deliveries(SiteRecords):
 class Delivery(SiteRecord):
     """A digest on its way to one recipient, and what became of it.
 
+    It goes once (``number`` 1), and again when somebody asks for it and says why (``because``).
     ``message_id`` is derived from the delivery's key, so that a mail that repeats carries the
     same one. ``subject``, ``text`` and ``html`` are the mail as it went.
     """
@@ -124,6 +131,8 @@ class Delivery(SiteRecord):
     digest = kept(models.ForeignKey(Digest, models.PROTECT, related_name="deliveries"), "withhold")
     recipient = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "withhold")
     address = kept(models.EmailField(), "withhold")
+    number = kept(models.PositiveSmallIntegerField(default=1), "withhold", "Sent for the n-th time")
+    because = kept(models.CharField(max_length=200, blank=True), "withhold", "Why it goes again")
     message_id = kept(models.CharField(max_length=200, unique=True), "withhold")
     state = kept(
         models.CharField(max_length=9, choices=State.choices, default=State.PLANNED), "withhold"
@@ -142,7 +151,7 @@ class Delivery(SiteRecord):
     class Meta:
         ordering = ["recipient__name", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["digest", "recipient"], name="delivery_once")
+            models.UniqueConstraint(fields=["digest", "recipient", "number"], name="delivery_once")
         ]
         indexes = [
             models.Index(

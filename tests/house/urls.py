@@ -30,7 +30,7 @@ from registry.quality.models import DataQuery
 from registry.recall.models import Delivery, Digest
 from registry.ulcers.models import Ulcer
 from registry.visits.actions import add_row
-from registry.visits.models import Attachment, FormEntry
+from registry.visits.models import Attachment, FormEntry, Visit
 
 from .. import build
 from ..imaging import films
@@ -119,6 +119,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         token = ApiToken.objects.create(
             user=cast.ana, name="R", digest="0" * 64, expires_at=timezone.now()
         )
+        expected = Visit.objects.filter(participant=participant).not_started().first()
         digest = Digest.objects.create(site=cast.tokyo, day=cast.tokyo.today)
         delivery = Delivery.objects.create(
             digest=digest,
@@ -160,6 +161,8 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "readings.key": key_of(cast.chen, unread.pk),
         "number": 1,
         "recall.pk": delivery.pk,
+        "recall.label": expected._meta.label_lower,
+        "recall.key": expected.pk,
         "request_id": request.pk,
         "dataset_id": dataset.pk,
         "token": "signed-for-nobody",

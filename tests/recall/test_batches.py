@@ -109,9 +109,7 @@ def test_a_connection_dropped_after_the_mail_repeats_that_mail_alone(cast, sink)
     assert len(set(sink.peers)) == 2
 
 
-def test_a_server_that_is_down_is_asked_once_for_the_whole_batch(
-    cast, sink, settings, monkeypatch
-):
+def test_a_server_that_is_down_is_asked_once_for_the_whole_batch(cast, sink, settings, monkeypatch):
     keys = plan(cast, "en", "en")
     settings.EMAIL_PORT = 1
     asked = []

@@ -81,3 +81,17 @@ def test_a_wrong_time_is_refused_in_one_sentence(cast, given, sentence):
 def test_without_a_site_it_says_so(committed):
     assert User.objects.system("recall")
     assert recall() == "There is no site yet, so there is nothing to recall.\n"
+
+
+def test_the_forecast_is_told_in_words_and_for_machines(cast, visit):
+    at = ("--at", noon(cast.tokyo).isoformat())
+    number = visit.participant.study_number
+    line = f"TKY {cast.tokyo.today} open {number} 24 months, with X-ray\n"
+    assert recall("--forecast", "14", *at) == line
+    (found,) = json.loads(recall("--forecast", "14", "--json", *at))
+    assert (found["site"], found["participant"], found["kind"]) == ("TKY", number, "open")
+    with user_scope(cast.ana):
+        type(visit).objects.filter(pk=visit.pk).update(missed_because="moved away")
+    assert recall("--forecast", "14", *at) == "Nothing is to be told.\n"
+    with pytest.raises(CommandError, match="1 to 366 days"):
+        recall("--forecast", "0")

@@ -10,9 +10,10 @@ import pytest
 
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
+from registry.core.dates import show_date
 from registry.recall import actions, letter, tasks
+from registry.recall.kinds import Kind
 from registry.recall.models import Delivery
-from registry.recall.rules import Kind
 from registry.visits.actions import save_draft
 from registry.visits.models import Visit
 
@@ -53,7 +54,7 @@ def the_mail(sink):
 def test_subject_counts_and_says_nothing_about_anybody(cast, sink):
     one_of_each(cast)
     recall(cast.tokyo)
-    assert the_mail(sink)["Subject"] == "Tokyo: 4 visits need you, 1 overdue"
+    assert the_mail(sink)["Subject"] == "Tokyo: 4 recalls, 1 overdue"
 
 
 def test_groups_stand_by_urgency_with_number_visit_window_and_link(cast, sink, settings):
@@ -65,14 +66,16 @@ def test_groups_stand_by_urgency_with_number_visit_window_and_link(cast, sink, s
     assert re.findall(r"TKY-\d{4}-\w", text) == numbers
     assert re.findall(r"^[A-Z][A-Z0-9: ]+ \(1\)$", text, re.M) == [
         "OVERDUE: THE WINDOW HAS CLOSED (1)",
-        "THE WINDOW CLOSES WITHIN 7 DAYS (1)",
+        "THE WINDOW CLOSES SOON (1)",
         "THE WINDOW IS OPEN (1)",
-        "THE WINDOW OPENS WITHIN 7 DAYS (1)",
+        "THE WINDOW OPENS SOON (1)",
     ]
     for visit in visits:
         assert f"https://registry.example.org/visits/{visit.pk}/" in text
         line = text[text.index(visit.participant.study_number) :]
-        assert line.startswith(f"{visit.participant.study_number} · 24 months (M24)\n  Window: ")
+        window = f"{show_date(visit.opens_on)} to {show_date(visit.closes_on)}"
+        what = f"{visit.participant.study_number} · 24 months, with X-ray"
+        assert line.startswith(f"{what}\n  {window}\n")
 
 
 def test_both_parts_say_the_same(cast, sink):
@@ -84,8 +87,8 @@ def test_both_parts_say_the_same(cast, sink):
     assert re.findall(r"TKY-\d{4}-\w", plain) == re.findall(r"TKY-\d{4}-\w", rich)
     assert re.findall(r"\d+ \w+ 20\d\d", plain)[1:] == re.findall(r"\d+ \w+ 20\d\d", rich)[1:]
     shown = html.unescape(re.sub(r"<[^>]+>", " ", rich))
-    assert "4 visits need you, 1 overdue." in plain
-    assert "4 visits need you, 1 overdue." in shown
+    assert "4 recalls, 1 overdue." in plain
+    assert "4 recalls, 1 overdue." in shown
 
 
 def test_the_mail_is_built_as_mail_readers_need_it(cast, sink):
@@ -111,7 +114,7 @@ def test_every_letter_arrives_as_it_was_written(cast, sink):
     outstanding(cast.ana, opens=-3, closes=60)
     recall(Site.objects.get(pk=cast.tokyo.pk))
     message = the_mail(sink)
-    assert message["Subject"] == "São Paulo 東京 <&>: 1 visit needs you"
+    assert message["Subject"] == "São Paulo 東京 <&>: 1 recall"
     assert "Recalls of São Paulo 東京 <&> on" in part(message, "plain")
     assert "Recalls of São Paulo 東京 &lt;&amp;&gt; on" in part(message, "html")
     raw = next(raw for _address, _message, raw in sink.mails)
@@ -123,10 +126,10 @@ def test_every_letter_arrives_as_it_was_written(cast, sink):
 def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
     assert [field.name for field in fields(letter.Line)] == [
         "study_number",
-        "visit",
-        "opens_on",
-        "closes_on",
-        "link",
+        "what",
+        "first",
+        "last",
+        "path",
     ]
     assert [field.name for field in fields(letter.Letter)] == [
         "site",
@@ -135,7 +138,7 @@ def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
         "link",
         "language",
     ]
-    assert [field.name for field in fields(letter.Group)] == ["kind", "lines"]
+    assert [field.name for field in fields(letter.Group)] == ["kind", "count", "lines"]
 
 
 def test_no_identity_or_free_text_is_in_any_mail_header_row_or_task(cast, sink, eager, monkeypatch):
@@ -194,14 +197,14 @@ def test_no_address_in_a_mail_changes_anything_on_get(cast, sink, client):
 @pytest.mark.parametrize(
     ("counts", "subject"),
     [
-        ({Kind.OPEN: 1}, "Rio: 1 visit needs you"),
-        ({Kind.OVERDUE: 1}, "Rio: 1 visit needs you, 1 overdue"),
-        ({Kind.CLOSING: 2, Kind.OVERDUE: 12}, "Rio: 14 visits need you, 12 overdue"),
+        ({Kind.OPEN: 1}, "Rio: 1 recall"),
+        ({Kind.OVERDUE: 1}, "Rio: 1 recall, 1 overdue"),
+        ({Kind.CLOSING: 2, Kind.OVERDUE: 12}, "Rio: 14 recalls, 12 overdue"),
     ],
 )
 def test_subjects(counts, subject):
-    line = letter.Line("RIO-0001-A", "12 months (M12)", date(2026, 1, 1), date(2026, 2, 1), "x")
-    groups = tuple(letter.Group(kind, (line,) * number) for kind, number in counts.items())
+    line = letter.Line("RIO-0001-A", "12 months", date(2026, 1, 1), date(2026, 2, 1), "x")
+    groups = tuple(letter.Group(kind, number, (line,)) for kind, number in counts.items())
     assert letter.Letter("Rio", date(2026, 1, 1), groups, "x", "en").subject == subject
 
 
@@ -211,4 +214,4 @@ def test_a_closed_window_is_called_overdue_even_when_the_outage_swallowed_its_wa
     actions.plan(by=by, site=cast.tokyo, now=noon(cast.tokyo))
     keys = actions.unfinished(by=by, site=cast.tokyo)
     actions.send(by=by, site=cast.tokyo, keys=keys, now=noon(cast.tokyo))
-    assert the_mail(sink)["Subject"] == "Tokyo: 1 visit needs you, 1 overdue"
+    assert the_mail(sink)["Subject"] == "Tokyo: 1 recall, 1 overdue"

@@ -55,7 +55,7 @@ def test_pages_only_read(cast, client, delivery):
 def test_the_list_shows_each_day_with_each_mails_outcome(cast, client, delivery):
     client.force_login(cast.ana)
     page = client.get(reverse("recalls")).content.decode()
-    assert page.count("Tokyo: 1 visit needs you") == 2
+    assert page.count("Tokyo: 1 recall") == 2
     assert "Ana Sato" in page
     assert "Hiro Mori" in page
     assert "Nothing was due: no mail." in page

@@ -74,7 +74,7 @@ def test_a_viewer_sees_her_own_site_only(client, captured):
     assert page.context["report"].prevalence_cvi.count == 1
     assert page.context["report"].controls.n == 1
     assert "Rio" not in page.content.decode()
-    for prefix in ("RIO", "XXX", "\x00"):
+    for prefix in ("RIO", "XXX"):
         assert client.get(URL, {"site": prefix}).status_code == 404
     assert client.post(URL).status_code == 405
 

@@ -1,8 +1,17 @@
-"""All writes of recall: what is planned, and what is sent."""
+"""All writes of recall, and the forecast of them."""
 
+from .forecasting import Coming as Coming
+from .forecasting import forecast as forecast
+from .forecasting import line_of as line_of
+from .holding_back import RecallError as RecallError
+from .holding_back import lift as lift
+from .holding_back import snooze as snooze
+from .holding_back import stop as stop
+from .planning import at_site as at_site
 from .planning import plan as plan
-from .planning import recipients_of as recipients_of
+from .resending import resend as resend
 from .sending import BATCH as BATCH
 from .sending import judge as judge
 from .sending import send as send
 from .sending import unfinished as unfinished
+from .tuning import tune as tune

@@ -18,7 +18,7 @@ from django.utils import timezone
 from registry.access.models import Site, User
 
 from ..models import CLAIM_LASTS, Deliveries, Delivery
-from .facts import at_site
+from .planning import at_site
 
 logger = logging.getLogger(__name__)
 

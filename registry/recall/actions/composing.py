@@ -2,54 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from django.db.models import Value
-from django.db.models.functions import Concat
+from django.utils import translation
 
 from registry.access.models import Site, User
-from registry.visits.models import Visit
+from registry.access.roles import Role
 
 from .. import letter
+from ..kinds import URGENCY, Kind
 from ..models import Digest
-from ..rules import Kind, occasion, standing
-from .facts import VISIT, facts_of, visits_of
-from .planning import recipients_of
+from ..rules import Expected, holding, standing
+from ..topics import TOPICS, Topic
+from ..tuning import tuning_of
+from .planning import mail_of, recipients_of, snoozes_of
+
+BATCH = 1000  # records read again at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something told in a digest that still holds: its kind, and the group it stands in by now."""
+
+    kind: Kind
+    group: Kind
+    since: date
+    topic: Topic
+    key: int
+    facts: Any
 
 
 class Composition:
-    """A digest as the facts are on the site's ``today``; written once a language."""
+    """A digest as the facts are on the site's ``today``; a letter for each reader's roles."""
 
     def __init__(self, site: Site, digest: Digest, today: date) -> None:
         self.site, self.digest, self.today = site, digest, today
-        self._recipients = set(recipients_of(site))
-        self._visits = list(self._still_due())
-        self._letters: dict[str, letter.Rendered] = {}
+        self.tuning = tuning_of(site)
+        self.recipients = recipients_of(site)
+        self._due = sorted(
+            self._still_due(), key=lambda one: (URGENCY[one.group], one.since, one.key)
+        )
+        self._letters: dict[tuple[str, frozenset[Kind]], letter.Rendered | None] = {}
 
-    def told_to(self, user: User) -> bool:
-        """Whether ``user`` is still a recipient at the site."""
-        return user in self._recipients
+    def told_to(self, user: User) -> frozenset[Kind]:
+        """The kinds of this digest that ``user`` is told; none for who is no recipient any more."""
+        roles: set[Role] = self.recipients.get(user, set())
+        kinds = frozenset[Kind]().union(*(self.tuning.told_to(role) for role in roles))
+        return frozenset(kind for kind in kinds if mail_of(kind) == self.digest.kind)
 
     def letter_for(self, user: User) -> letter.Rendered | None:
         """What ``user`` gets; None when nothing is left to say to them."""
-        if not self._visits or not self.told_to(user):
-            return None
-        language = user.language
-        if language not in self._letters:
-            written = letter.write(self.site, self.today, self._visits, language)
-            self._letters[language] = letter.render(written)
-        return self._letters[language]
+        key = self.tuning.language or user.language, self.told_to(user)
+        if key not in self._letters:
+            self._letters[key] = self._write(*key)
+        return self._letters[key]
 
-    def _still_due(self) -> Iterator[tuple[Kind, Visit]]:
-        """The visits whose occasion still holds, with where each stands."""
-        told = dict(
-            self.digest.recalls.filter(label=VISIT).values_list(
-                "key", Concat("kind", Value(" "), "occurrence")
-            )
-        )
-        for visit in visits_of(self.site).filter(pk__in=told):
-            facts = facts_of(visit)
-            holds = occasion(facts, self.today)
-            if holds and holds.key == told[visit.pk]:
-                yield standing(facts, self.today), visit
+    def _write(self, language: str, kinds: frozenset[Kind]) -> letter.Rendered | None:
+        due = [one for one in self._due if one.kind in kinds]
+        if not due:
+            return None
+        counts = Counter(one.group for one in due)
+        with translation.override(language):
+            lines = [] if self.tuning.counts_only else list(_lines(due[: letter.LONGEST]))
+            return letter.render(letter.write(self.site, self.today, counts, lines, language))
+
+    def _still_due(self) -> Iterator[Due]:
+        told: dict[tuple[str, int], set[str]] = {}
+        rows = self.digest.recalls.values_list("label", "key", "kind", "occurrence")
+        for label, key, kind, occurrence in rows.iterator():
+            told.setdefault((label, key), set()).add(f"{kind} {occurrence}")
+        snoozed = snoozes_of(self.site)
+        for topic in TOPICS:
+            keys = [key for label, key in told if label == topic.label]
+            for start in range(0, len(keys), BATCH):
+                some = keys[start : start + BATCH]
+                for one in topic.candidates(self.site, self.today, self.tuning, some):
+                    place = topic.label, one.key
+                    for course in topic.courses(one.facts, self.tuning):
+                        held = holding(course, self.today, snoozed.get(place))
+                        if held and held.key in told[place]:
+                            group = held.kind
+                            if isinstance(one.facts, Expected):
+                                group = standing(group, one.facts, self.today)
+                            yield Due(held.kind, group, held.since, topic, one.key, one.facts)
+
+
+def _lines(due: Sequence[Due]) -> Iterator[tuple[Kind, letter.Line]]:
+    """The lines in the order of ``due``; each topic's are read together."""
+    found: dict[Topic, dict[int, letter.Line]] = {}
+    for topic in {one.topic for one in due}:
+        found[topic] = dict(topic.lines({one.key: one.facts for one in due if one.topic is topic}))
+    for one in due:
+        if line := found[one.topic].get(one.key):
+            yield one.group, line

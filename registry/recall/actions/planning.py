@@ -1,39 +1,60 @@
 """Planning a site's recalls. Doing it twice changes nothing.
 
-One transaction: the planning row, the ledger, the digest and its deliveries stand together or not
-at all.
+One transaction: the planning row, the ledger, the digests and their deliveries stand together or
+not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef, QuerySet, Value
-from django.db.models.functions import Concat
 from django.utils import timezone
 
-from registry.access.models import Site, User
+from registry.access.models import Membership, Site, User
 from registry.access.roles import Role
-from registry.visits.models import Visit
+from registry.access.scope import scope
 
+from ..kinds import ESCALATIONS, Kind, Tuning
 from ..models import Delivery, Digest, PlanningRun, Recall
-from ..rules import COMING_UP_DAYS, Occasion, due, sending_moment
-from .facts import VISIT, at_site, facts_of, visits_of
+from ..rules import Occasion, due, sending_moment
+from ..snooze import Snooze
+from ..topics import TOPICS, Topic
+from ..tuning import tuning_of
 
-RECIPIENTS = (Role.COORDINATOR, Role.INVESTIGATOR)
+BATCH = 1000  # ledger rows written at a time
+
+
+@contextmanager
+def at_site(site: Site, by: User) -> Iterator[None]:
+    """The scope and the clock of the one site."""
+    with timezone.override(site.zone), scope(by, [site.pk]):
+        yield
+
+
+@dataclass(frozen=True)
+class Found:
+    """An occasion to tell, of the record ``key`` of a topic, with the facts it rests on."""
+
+    topic: Topic
+    key: int
+    occasion: Occasion
+    facts: Any
 
 
 def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> PlanningRun | None:
     """Plan the site's day, once its clock has passed its sending hour (or ``at_once``).
 
-    Writes the day's planning row, a ledger row for each visit due, the digest, and a delivery for
-    each recipient. Returns None when it is too early or the day is planned already. Without a
-    recipient nothing is told, so it stays due until there is one.
+    Writes the day's planning row, a ledger row for each occasion due, the digests, and a delivery
+    for each recipient. Returns None when it is too early or the day is planned already. What has
+    no recipient is not told, and so stays due until there is one.
     """
     today = timezone.localdate(now, site.zone)
     if not at_once and now < sending_moment(today, site.sending_hour, site.zone):
@@ -41,68 +62,113 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
     with at_site(site, by):
         if PlanningRun.objects.filter(site=site, day=today).exists():
             return None
-        found = list(_due(site, today))
         try:
             with transaction.atomic():
                 # Waits for another planner of the same day, and gives way when that one is done.
-                run = PlanningRun.objects.create(site=site, day=today, due=len(found))
+                run = PlanningRun.objects.create(site=site, day=today, due=0)
         except IntegrityError:
             return None
-        recipients = list(recipients_of(site))
-        if found and recipients:
-            digest = Digest.objects.create(site=site, day=today)
-            Recall.objects.bulk_create(
-                (
-                    Recall(
-                        digest=digest,
-                        label=VISIT,
-                        key=visit.pk,
-                        kind=one.kind,
-                        occurrence=one.occurrence,
-                    )
-                    for visit, one in found
-                ),
-                batch_size=1000,
-                ignore_conflicts=True,
-            )
-            Delivery.objects.bulk_create(
-                Delivery(
-                    digest=digest,
-                    recipient=user,
-                    address=user.email,
-                    message_id=_message_id(site, digest, user),
-                    not_before=timezone.now(),
-                )
-                for user in recipients
-            )
+        tuning = tuning_of(site)
+        recipients = recipients_of(site)
+        run.due = _write(site, today, tuning, recipients)
+        run.save(update_fields=["due"])
         return run
 
 
-def _due(site: Site, today: date) -> Iterator[tuple[Visit, Occasion]]:
-    """The visits to tell of: one SQL statement finds the candidates, the rule decides."""
-    told = Recall.objects.filter(site=site, label=VISIT, key=OuterRef("pk"))
-    candidates = (
-        visits_of(site)
-        .not_started()
-        .filter(opens_on__lte=today + timedelta(days=COMING_UP_DAYS))
-        .annotate(told=ArraySubquery(told.values(key_=Concat("kind", Value(" "), "occurrence"))))
-        .order_by()
+def _write(site: Site, today: date, tuning: Tuning, recipients: dict[User, set[Role]]) -> int:
+    """Take what is due into the ledger and its digests; how many occasions are due."""
+    audience = {
+        kind: {user for user, roles in recipients.items() if roles & set(setting.roles)}
+        for kind, setting in tuning.settings.items()
+    }
+    digests: dict[str, Digest] = {}
+    to: dict[str, set[User]] = {}
+    count = 0
+    due_today = find_due(site, today, tuning, kinds_today(tuning, today))
+    while some := list(islice(due_today, BATCH)):
+        count += len(some)
+        rows = []
+        for found in some:
+            if not audience[found.occasion.kind]:
+                continue
+            kind = mail_of(found.occasion.kind)
+            if kind not in digests:
+                digests[kind] = Digest.objects.create(site=site, day=today, kind=kind)
+            to.setdefault(kind, set()).update(audience[found.occasion.kind])
+            rows.append(
+                Recall(
+                    digest=digests[kind],
+                    label=found.topic.label,
+                    key=found.key,
+                    kind=found.occasion.kind,
+                    occurrence=found.occasion.occurrence,
+                )
+            )
+        Recall.objects.bulk_create(rows, ignore_conflicts=True)
+    for kind, users in to.items():
+        deliver(digests[kind], users)
+    return count
+
+
+def mail_of(kind: Kind) -> str:
+    """The mail in which a kind is told: the daily one, or one of its own."""
+    return Digest.Kind.ESCALATION if kind in ESCALATIONS else Digest.Kind.DAILY
+
+
+def kinds_today(tuning: Tuning, today: date) -> Collection[Kind]:
+    """The kinds that may be told on a day: on one without a daily mail escalations only."""
+    return tuple(Kind) if today.weekday() in tuning.weekdays else ESCALATIONS
+
+
+def find_due(site: Site, today: date, tuning: Tuning, kinds: Collection[Kind]) -> Iterator[Found]:
+    """What is to be told on the site's ``today``; each topic's candidates are one statement."""
+    snoozed = snoozes_of(site)
+    for topic in TOPICS:
+        if not topic.kinds.intersection(kinds):
+            continue
+        for one in topic.candidates(site, today, tuning, None):
+            until = snoozed.get((topic.label, one.key))
+            for occasion in due(topic.courses(one.facts, tuning), today, one.told, until):
+                if occasion.kind in kinds:
+                    yield Found(topic, one.key, occasion, one.facts)
+
+
+def snoozes_of(site: Site) -> dict[tuple[str, int], date]:
+    """Label and key → the day until which the record is snoozed, or was."""
+    rows = Snooze.objects.filter(site=site).order_by("pk").values_list("label", "key", "until")
+    return {(label, key): until for label, key, until in rows}
+
+
+def recipients_of(site: Site) -> dict[User, set[Role]]:
+    """Who may be told of the site, and in which roles: active, at the site or central."""
+    found: dict[User, set[Role]] = {}
+    memberships = Membership.objects.filter(user__is_active=True, user__is_system=False)
+    for one in (memberships.filter(site=site) | memberships.filter(site=None)).select_related(
+        "user"
+    ):
+        found.setdefault(one.user, set()).add(Role(one.role))
+    return found
+
+
+def deliver(
+    digest: Digest, users: Iterable[User], *, number: int = 1, because: str = ""
+) -> list[Delivery]:
+    """A delivery of the digest to each of ``users``."""
+    return Delivery.objects.bulk_create(
+        Delivery(
+            digest=digest,
+            recipient=user,
+            address=user.email,
+            number=number,
+            because=because,
+            message_id=_message_id(digest, user, number),
+            not_before=timezone.now(),
+        )
+        for user in sorted(users, key=lambda user: user.pk)
     )
-    for visit in candidates.iterator(chunk_size=2000):
-        if one := due(facts_of(visit), today, visit.told):
-            yield visit, one
 
 
-def _message_id(site: Site, digest: Digest, user: User) -> str:
+def _message_id(digest: Digest, user: User, number: int) -> str:
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    return f"<recall.{digest.kind}.{digest.day}.{site.prefix}.{user.pk}@{host}>"
-
-
-def recipients_of(site: Site) -> QuerySet[User]:
-    """The active coordinators and investigators of the site."""
-    return User.objects.filter(
-        is_active=True,
-        is_system=False,
-        memberships__site=site,
-        memberships__role__in=RECIPIENTS,
-    ).distinct()
+    again = f".{number}" if number > 1 else ""
+    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{user.pk}{again}@{host}>"

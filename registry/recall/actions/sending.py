@@ -29,7 +29,7 @@ from .. import letter
 from ..models import Delivery, Digest
 from .claims import Claim
 from .composing import Composition
-from .facts import at_site
+from .planning import at_site
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _write(
     if composition.told_to(delivery.recipient):
         reason = _("Nothing was left to say when the mail was to go.")
     else:
-        reason = _("The recipient is no longer a coordinator or investigator of the site.")
+        reason = _("The recipient is no longer told of this at the site.")
     return {"state": State.CANCELLED, "error": reason}
 
 

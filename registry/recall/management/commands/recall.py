@@ -16,6 +16,8 @@ from registry.access.scope import scope
 from registry.recall import actions
 from registry.recall.models import Delivery
 
+LONGEST_FORECAST = 366  # days
+
 
 class Command(BaseCommand):
     help = "Plans and sends the recalls that are due, as the timetable does every minute."
@@ -28,11 +30,17 @@ class Command(BaseCommand):
             "--now", action="store_true", help="as if each site's sending hour had come today"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what is due, write nothing")
+        parser.add_argument(
+            "--forecast", metavar="DAYS", type=int, help="say what will be told on the next days"
+        )
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = _moment(options["at"])
         by = User.objects.system("recall")
+        if options["forecast"] is not None:
+            self._forecast(by, now, options["forecast"], as_json=options["json"])
+            return
         report = [
             _recall(by, site, now, at_once=options["now"], dry_run=options["dry_run"])
             for site in Site.objects.all()
@@ -44,6 +52,30 @@ class Command(BaseCommand):
             self.stdout.write("There is no site yet, so there is nothing to recall.")
         for line in report:
             self.stdout.write(_in_words(line, options["dry_run"]))
+
+    def _forecast(self, by: User, now: datetime, days: int, *, as_json: bool) -> None:
+        if not 1 <= days <= LONGEST_FORECAST:
+            raise CommandError(f"Forecast 1 to {LONGEST_FORECAST} days.")
+        lines = []
+        for site in Site.objects.all():
+            with actions.at_site(site, by):
+                lines += [
+                    {
+                        "site": site.prefix,
+                        "day": f"{one.day}",
+                        "kind": str(one.kind),
+                        "participant": one.line.study_number,
+                        "what": one.line.what,
+                    }
+                    for one in actions.forecast(site=site, now=now, days=days)
+                ]
+        if as_json:
+            self.stdout.write(json.dumps(lines, indent=2))
+            return
+        for line in lines:
+            self.stdout.write(" ".join(line.values()))
+        if not lines:
+            self.stdout.write("Nothing is to be told.")
 
 
 def _moment(text: str | None) -> datetime:
