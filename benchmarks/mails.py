@@ -11,7 +11,6 @@ is the median of its rounds. The results go to ``docs/benchmarks.md``.
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,6 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks.crowd import load  # noqa: E402
 from benchmarks.mail_server import Mail, PlainSenders, Server  # noqa: E402
-from benchmarks.results import put  # noqa: E402
 from registry.access.models import Membership, Site, User  # noqa: E402
 from registry.access.roles import Role  # noqa: E402
 from registry.access.scope import scope  # noqa: E402

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 
 from registry.access.models import Site
 
+from . import ics
 from .kinds import ABOUT, ESCALATIONS, URGENCY, Kind
 
 LONGEST = 100  # lines of a letter, the most urgent: a mail stays under 100 kB
@@ -100,11 +101,12 @@ class Letter:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A letter ready to go."""
+    """A letter ready to go, with its calendar file if it has one."""
 
     subject: str
     text: str
     html: str
+    calendar: ics.File | None = None
 
 
 def write(
@@ -136,4 +138,5 @@ def render(letter: Letter) -> Rendered:
 
 
 def absolute(path: str) -> str:
+    """The whole address of a page."""
     return settings.SITE_URL.rstrip("/") + path

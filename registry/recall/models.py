@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .invitation import Invitation as Invitation
 from .snooze import RecallStop as RecallStop
 from .snooze import Snooze as Snooze
 from .tuning import KindTuning as KindTuning
@@ -41,11 +42,15 @@ class PlanningRun(SiteRecord):
 
 
 class Digest(SiteRecord):
-    """One mail of a site and day, with a delivery for each recipient."""
+    """One mail of a site and day, with a delivery for each recipient.
+
+    ``about`` tells the mails of a kind and day apart, where there may be several.
+    """
 
     class Kind(models.TextChoices):
         DAILY = "daily", _("Daily recall")
         ESCALATION = "escalation", _("Escalation")
+        CALENDAR = "calendar", _("Calendar invitation")
 
     site_from = ""
     web_grants = "SELECT, INSERT"
@@ -55,11 +60,14 @@ class Digest(SiteRecord):
     kind = kept(
         models.CharField(max_length=12, choices=Kind.choices, default=Kind.DAILY), "withhold"
     )
+    about = kept(models.CharField(max_length=60, blank=True), "withhold")
 
     class Meta:
         ordering = ["-day", "site"]
         constraints = [
-            models.UniqueConstraint(fields=["site", "day", "kind"], name="recall_digest_once_a_day")
+            models.UniqueConstraint(
+                fields=["site", "day", "kind", "about"], name="recall_digest_once_a_day"
+            )
         ]
 
 
@@ -105,7 +113,7 @@ class Delivery(SiteRecord):
 
     It goes once (``number`` 1), and again when somebody asks for it and says why (``because``).
     ``message_id`` is derived from the delivery's key, so that a mail that repeats carries the
-    same one. ``subject``, ``text`` and ``html`` are the mail as it went.
+    same one. ``subject``, ``text``, ``html`` and ``calendar`` are the mail as it went.
     """
 
     class State(models.TextChoices):
@@ -126,6 +134,7 @@ class Delivery(SiteRecord):
         "subject",
         "text",
         "html",
+        "calendar",
     )
 
     digest = kept(models.ForeignKey(Digest, models.PROTECT, related_name="deliveries"), "withhold")
@@ -145,6 +154,7 @@ class Delivery(SiteRecord):
     subject = kept(models.CharField(max_length=200, blank=True), "withhold")
     text = kept(models.TextField(blank=True), "withhold")
     html = kept(models.TextField(blank=True), "withhold")
+    calendar = kept(models.TextField(blank=True), "withhold", "Calendar file")
 
     objects = Deliveries.as_manager()  # type: ignore[misc]
 

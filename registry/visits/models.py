@@ -179,6 +179,11 @@ class Visit(SiteRecord):
                 name="visit_opening",
             ),
             models.Index(
+                fields=["site", "booked_at"],
+                condition=Q(booked_at__isnull=False),
+                name="visit_booked",
+            ),
+            models.Index(
                 fields=["site", "attended_on", "id"],
                 condition=Q(to_sign=True),
                 name="visit_to_sign",

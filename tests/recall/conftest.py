@@ -10,6 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from config.celery import app
+from registry.recall import tasks
 
 
 class Sink:
@@ -61,8 +62,9 @@ def sink(settings):
 
 
 @pytest.fixture
-def eager():
-    """Tasks run where they are queued."""
+def eager(monkeypatch):
+    """Tasks run where they are queued, and in this thread."""
+    monkeypatch.setattr(tasks, "one_ahead", map)
     app.conf.update(task_always_eager=True, task_eager_propagates=True)
     yield
     app.conf.update(task_always_eager=False, task_eager_propagates=False)

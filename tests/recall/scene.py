@@ -40,5 +40,5 @@ def recall(site, *, days=0, **options):
     by, now = User.objects.system("recall"), noon(site, days)
     run = actions.plan(by=by, site=site, now=now, **options)
     keys = actions.unfinished(by=by, site=site)
-    states = actions.send(by=by, site=site, keys=keys, now=now)
+    states = actions.send(by=by, waiting=[(site, keys)], now=now)
     return run, list(states.values())

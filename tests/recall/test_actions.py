@@ -184,7 +184,7 @@ def test_a_tick_run_twice_sends_one_mail(cast, sink, eager):
     tasks.tick()
     assert sink.addresses == ["ana@example.org", "hiro@example.org"]
     assert {d.state for d in rows(cast.ana)} == {State.SENT}
-    tasks.send_deliveries(cast.tokyo.pk, [delivery.pk for delivery in rows(cast.ana)])
+    tasks.send_deliveries([(cast.tokyo.pk, [delivery.pk for delivery in rows(cast.ana)])])
     assert len(sink.mails) == 2
 
 
@@ -213,7 +213,7 @@ def waiting(cast):
 
 def send(cast, key):
     by = User.objects.system("recall")
-    return actions.send(by=by, site=cast.tokyo, keys=[key], now=noon(cast.tokyo)).get(key)
+    return actions.send(by=by, waiting=[(cast.tokyo, [key])], now=noon(cast.tokyo)).get(key)
 
 
 def ended(cast, visit, how):
@@ -378,11 +378,11 @@ def test_a_crash_after_the_claim_is_finished_later_with_the_same_message_id(
 def test_a_claim_that_was_taken_over_is_not_stamped_by_its_former_holder(cast, sink, caplog):
     outstanding(cast.ana, opens=-3, closes=60)
     key = waiting(cast)[0]
-    by, today = User.objects.system("recall"), cast.tokyo.today
-    former, later = (Claim(by, cast.tokyo, timezone.now()) for _each in range(2))
-    ((delivery, _rendered),), _states = sending._claim(former, [key], today)
+    by, now = User.objects.system("recall"), noon(cast.tokyo)
+    former = sending._claim(by, now, (cast.tokyo, [key]))
+    ((delivery, _rendered),) = former.written
     make_due(cast, key)
-    assert len(sending._claim(later, [key], today)[0]) == 1
-    former.stamp([delivery], state=State.SENT)
+    assert sending._claim(by, now, (cast.tokyo, [key])).written
+    former.claim.stamp([delivery], state=State.SENT)
     assert next(d for d in rows(cast.ana) if d.pk == key).state == State.CLAIMED
     assert "expired" in caplog.text

@@ -7,10 +7,11 @@ from .holding_back import RecallError as RecallError
 from .holding_back import lift as lift
 from .holding_back import snooze as snooze
 from .holding_back import stop as stop
+from .inviting import invite as invite
 from .planning import at_site as at_site
 from .planning import plan as plan
 from .resending import resend as resend
-from .sending import BATCH as BATCH
+from .sending import batches as batches
 from .sending import judge as judge
 from .sending import send as send
 from .sending import unfinished as unfinished

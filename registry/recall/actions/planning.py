@@ -169,6 +169,12 @@ def deliver(
 
 
 def _message_id(digest: Digest, user: User, number: int) -> str:
-    host = urlsplit(settings.SITE_URL).hostname or "localhost"
+    about = f".{digest.about}" if digest.about else ""
     again = f".{number}" if number > 1 else ""
-    return f"<recall.{digest.kind}.{digest.day}.{digest.site.prefix}.{user.pk}{again}@{host}>"
+    which = f"{digest.kind}.{digest.day}.{digest.site.prefix}{about}"
+    return f"<recall.{which}.{user.pk}{again}@{host()}>"
+
+
+def host() -> str:
+    """The registry's own name, in what must be unique in the world."""
+    return urlsplit(settings.SITE_URL).hostname or "localhost"

@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import smtplib
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
-from datetime import date, datetime, timedelta
-from functools import cache
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 from django.core import mail
@@ -25,15 +26,16 @@ from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
 
-from .. import letter
+from .. import ics, letter
 from ..models import Delivery, Digest
+from . import inviting
 from .claims import Claim
 from .composing import Composition
 from .planning import at_site
 
 logger = logging.getLogger(__name__)
 
-BATCH = 20  # mails claimed at once: so many come late when their sender dies
+BATCH = 20  # mails claimed at once
 SMTP_TIMEOUT = 60  # seconds without an answer
 # No mail goes with older facts than these. Together with the slowest mail (seven answers to
 # connect, or five to hand over) it stays below the life of a claim.
@@ -43,6 +45,17 @@ WAITS = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240, 480, 480))
 
 State = Delivery.State
 Outcome = dict[str, Any]  # what is written of a delivery: column → value
+Part = tuple[Site, Collection[int]]  # deliveries of a site, by their keys
+UNWRITTEN = {"subject": "", "text": "", "html": "", "calendar": ""}
+
+
+@dataclass
+class Batch:
+    """What was claimed: the mails as they will go, and the states of deliveries that get none."""
+
+    claim: Claim
+    written: deque[tuple[Delivery, letter.Rendered]] = field(default_factory=deque)
+    states: dict[int, State] = field(default_factory=dict)
 
 
 def unfinished(*, by: User, site: Site) -> list[int]:
@@ -56,85 +69,119 @@ def unfinished(*, by: User, site: Site) -> list[int]:
         )
 
 
-def send(*, by: User, site: Site, keys: Collection[int], now: datetime) -> dict[int, State]:
-    """Send those of the site's deliveries ``keys`` that wait, as the facts are ``now``.
+def batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    """``keys`` in portions that are claimed together."""
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
-    Returns what became of each. Left out are those that another process has or had, and those put
-    back unsent because the server is too slow for all of them. Temporary failures put a delivery
-    back with a longer wait each time, permanent ones end it with the reason; neither raises.
+
+def send(
+    *,
+    by: User,
+    waiting: Iterable[Part],
+    now: datetime,
+    ahead: Callable[[Callable[[Part], Batch], Iterable[Part]], Iterator[Batch]] = map,
+) -> dict[int, State]:
+    """Send those deliveries of ``waiting`` that still wait, as the facts are ``now``.
+
+    Each part is claimed at once, with :func:`.one_ahead` while the one before is sent. Returns what
+    became of each delivery. Left out are those that another process has or had, and those put
+    back unsent because the server was too slow for all. Temporary failures put a delivery back
+    with a longer wait each time, permanent ones end it with the reason; neither raises.
     """
-    claim = Claim(by, site, timezone.now())
-    written, states = _claim(claim, keys, timezone.localdate(now, site.zone))
-    waiting = deque(written)
+    states: dict[int, State] = {}
     with closing(mail.get_connection(timeout=SMTP_TIMEOUT)) as post:
-        while waiting:
-            try:
-                post.open()
-            except Exception as error:
-                for delivery, _rendered in waiting:  # none would fare better
-                    states[delivery.pk] = _stamp(claim, delivery, _failed(delivery, *judge(error)))
-                break
-            if timezone.now() > claim.made_at + FACTS_HOLD:
-                claim.stamp([delivery for delivery, _rendered in waiting], state=State.PLANNED)
-                break
-            delivery, rendered = waiting.popleft()
-            outcome = _hand_over(delivery, rendered, post)
-            states[delivery.pk] = _stamp(claim, delivery, outcome)
+        for batch in ahead(partial(_claim, by, now), waiting):
+            _send(batch, post)
+            states |= batch.states
     return states
 
 
-def _claim(
-    claim: Claim, keys: Collection[int], today: date
-) -> tuple[list[tuple[Delivery, letter.Rendered]], dict[int, State]]:
-    """Claim what waits and keep each mail as it will go, for all to see before it does.
-
-    Returns the mails, and the states of the deliveries that get none.
-    """
-    written: list[tuple[Delivery, letter.Rendered]] = []
-    states: dict[int, State] = {}
-    compose = cache(lambda digest: _compose(claim.site, digest, today))
-    with transaction.atomic(durable=True), at_site(claim.site, claim.by):
-        for delivery in claim.waiting(keys):
-            found = _write(delivery, compose)
-            if isinstance(found, letter.Rendered):
-                written.append((delivery, found))
-            else:
-                Delivery.objects.filter(pk=delivery.pk).update(**found)
-                states[delivery.pk] = found["state"]
-        for rendered in {rendered for _delivery, rendered in written}:
-            claim.take(
-                [delivery for delivery, its in written if its == rendered],
-                subject=rendered.subject,
-                text=rendered.text,
-                html=rendered.html,
-            )
-    return written, states
-
-
-def _compose(site: Site, digest: Digest, today: date) -> Composition:
-    """What a digest says as the facts are now: read once, written once for each kind of reader."""
-    return Composition(site, digest, today)
+def _claim(by: User, now: datetime, part: Part) -> Batch:
+    """Claim what waits and keep each mail as it will go, for all to see before it does."""
+    site, keys = part
+    batch = Batch(Claim(by, site, timezone.now()))
+    today = timezone.localdate(now, site.zone)
+    composition = cache(lambda digest: Composition(site, digest, today))
+    try:
+        with transaction.atomic(durable=True), at_site(site, by):
+            for delivery in batch.claim.waiting(keys):
+                compose = partial(_compose, site, delivery, now, composition)
+                outcome, rendered = _write(delivery, compose, batch.claim)
+                Delivery.objects.filter(pk=delivery.pk).update(**outcome)
+                if rendered:
+                    batch.written.append((delivery, rendered))
+                else:
+                    batch.states[delivery.pk] = outcome["state"]
+    except DatabaseError:
+        # One site's trouble keeps no other from its mail; the next tick tries again.
+        logger.exception("The recalls of site %s cannot be claimed.", site.prefix)
+        return Batch(batch.claim)
+    return batch
 
 
 def _write(
-    delivery: Delivery, compose: Callable[[Digest], Composition]
-) -> letter.Rendered | Outcome:
-    """The mail of a delivery; where there is none, the delivery's outcome."""
+    delivery: Delivery, compose: Callable[[], tuple[bool, letter.Rendered | None]], claim: Claim
+) -> tuple[Outcome, letter.Rendered | None]:
+    """The delivery's mail, if there is one, and what to write of the delivery."""
     try:
-        composition = compose(delivery.digest)
-        rendered = composition.letter_for(delivery.recipient)
+        told, rendered = compose()
     except DatabaseError:
-        raise  # the claim's transaction is lost
+        raise  # the transaction is lost
     except Exception as error:
         logger.exception("Recall delivery %s cannot be written.", delivery.pk)
-        return _failed(delivery, permanent=False, reason=f"{type(error).__name__}: {error}")
+        return _failed(delivery, permanent=False, reason=f"{type(error).__name__}: {error}"), None
     if rendered:
-        return rendered
-    if composition.told_to(delivery.recipient):
+        kept = {
+            "subject": rendered.subject,
+            "text": rendered.text,
+            "html": rendered.html,
+            "calendar": rendered.calendar.text if rendered.calendar else "",
+        }
+        return kept | {"state": State.CLAIMED, "claimed_at": claim.made_at}, rendered
+    if told:
         reason = _("Nothing was left to say when the mail was to go.")
     else:
         reason = _("The recipient is no longer told of this at the site.")
-    return {"state": State.CANCELLED, "error": reason}
+    return {"state": State.CANCELLED, "error": reason}, None
+
+
+def _compose(
+    site: Site, delivery: Delivery, now: datetime, composition: Callable[[Digest], Composition]
+) -> tuple[bool, letter.Rendered | None]:
+    """Whether the recipient is still told of this at the site, and what the mail says, if so.
+
+    ``composition`` reads a digest's facts once for all its recipients.
+    """
+    user = delivery.recipient
+    if delivery.digest.kind == Digest.Kind.CALENDAR:
+        told = user in inviting.invited_at(site)
+        return told, inviting.compose(site, delivery, now) if told else None
+    composed = composition(delivery.digest)
+    return bool(composed.told_to(user)), composed.letter_for(user)
+
+
+def _send(batch: Batch, post: BaseEmailBackend) -> None:
+    """Hand over a batch's mails, and note what became of each."""
+    claim, waiting = batch.claim, batch.written
+    while waiting:
+        try:
+            post.open()
+        except Exception as error:
+            for delivery, _rendered in waiting:  # none would fare better
+                _stamp(batch, delivery, _failed(delivery, *judge(error)))
+            break
+        if timezone.now() > claim.made_at + FACTS_HOLD:
+            for delivery, _rendered in waiting:
+                # A text says that the mail was tried, and so one of an earlier try stays.
+                claim.stamp([delivery], state=State.PLANNED, **{} if delivery.text else UNWRITTEN)
+            break
+        delivery, rendered = waiting.popleft()
+        _stamp(batch, delivery, _hand_over(delivery, rendered, post))
+
+
+def _stamp(batch: Batch, delivery: Delivery, outcome: Outcome) -> None:
+    batch.claim.stamp([delivery], **outcome)
+    batch.states[delivery.pk] = outcome["state"]
 
 
 def _hand_over(delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBackend) -> Outcome:
@@ -173,13 +220,9 @@ def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAl
         headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(rendered.html, "text/html")
+    if rendered.calendar:
+        ics.attach(message, rendered.calendar)
     return message
-
-
-def _stamp(claim: Claim, delivery: Delivery, outcome: Outcome) -> State:
-    claim.stamp([delivery], **outcome)
-    state: State = outcome["state"]
-    return state
 
 
 def _failed(delivery: Delivery, permanent: bool, reason: str) -> Outcome:

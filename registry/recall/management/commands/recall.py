@@ -93,25 +93,26 @@ def _moment(text: str | None) -> datetime:
 
 
 def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool) -> dict[str, Any]:
-    """Plan one site and send what waits there; what happened, ready for JSON."""
+    """Plan one site, invite, and send what waits there; what happened, ready for JSON."""
     line: dict[str, Any] = {"site": site.prefix, "day": f"{timezone.localdate(now, site.zone)}"}
     if dry_run:
         with transaction.atomic():
-            run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+            planned = _plan(by, site, now, at_once)
             transaction.set_rollback(True)
-        return line | _planned(run) | {"deliveries": []}
-    run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+        return line | planned | {"deliveries": []}
+    planned = _plan(by, site, now, at_once)
     handled = actions.unfinished(by=by, site=site)
-    for start in range(0, len(handled), actions.BATCH):
-        actions.send(by=by, site=site, keys=handled[start : start + actions.BATCH], now=now)
+    actions.send(by=by, waiting=[(site, some) for some in actions.batches(handled)], now=now)
     with scope(by, [site.pk]):
         deliveries = Delivery.objects.filter(pk__in=handled).order_by("pk")
         outcomes = list(deliveries.values("id", "state", "attempts", "error", "message_id"))
-    return line | _planned(run) | {"deliveries": outcomes}
+    return line | planned | {"deliveries": outcomes}
 
 
-def _planned(run: Any) -> dict[str, Any]:
-    return {"planned": run is not None, "due": run.due if run else 0}
+def _plan(by: User, site: Site, now: datetime, at_once: bool) -> dict[str, Any]:
+    invited = actions.invite(by=by, site=site, now=now)
+    run = actions.plan(by=by, site=site, now=now, at_once=at_once)
+    return {"planned": run is not None, "due": run.due if run else 0, "invitations": invited}
 
 
 def _in_words(line: dict[str, Any], dry_run: bool) -> str:
@@ -121,6 +122,8 @@ def _in_words(line: dict[str, Any], dry_run: bool) -> str:
         said = f"{line['due']} due"
     else:
         said = f"{line['due']} due, planned"
+    if line["invitations"]:
+        said += f", {line['invitations']} for calendars"
     states = [delivery["state"] for delivery in line["deliveries"]]
     counts = [f"{states.count(state)} {state}" for state in Delivery.State if state in states]
     errors = sorted({one["error"] for one in line["deliveries"] if one["error"]})
