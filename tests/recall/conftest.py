@@ -47,12 +47,16 @@ class Sink:
         return sorted(address for address, _message, _raw in self.mails)
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @pytest.fixture
 def sink(settings):
     held = Sink()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        held.port = free.getsockname()[1]
+    held.port = free_port()
     controller = Controller(held, hostname="127.0.0.1", port=held.port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
