@@ -6,6 +6,7 @@ named services and secrets.
 """
 
 import os
+import re
 from pathlib import Path
 
 import environ
@@ -131,6 +132,12 @@ CACHES["default"]["LOCATION"] = REDIS_URL
 vars().update(env.email_url("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Saphena <saphena@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Where mails come back to, read by ``manage.py read_bounces``; the mails' own sender when empty.
+BOUNCE_ADDRESS = env.str("BOUNCE_ADDRESS", default="")
+if BOUNCE_ADDRESS and not re.fullmatch(r"[a-zA-Z0-9._-]{1,27}@[a-zA-Z0-9.-]+", BOUNCE_ADDRESS):
+    raise ImproperlyConfigured(
+        f"BOUNCE_ADDRESS is “{BOUNCE_ADDRESS}”; name one like bounce@registry.example.org."
+    )
 
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

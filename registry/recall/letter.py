@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from registry.access.models import Site
 from . import ics
 from .kinds import ABOUT, ESCALATIONS, URGENCY, Kind
 
+PAUSE_HERE = "{pause}"  # stands in a rendered letter where each reader's own link goes
 LONGEST = 100  # lines of a letter, the most urgent: a mail stays under 100 kB
 
 
@@ -108,6 +109,11 @@ class Rendered:
     html: str
     calendar: ics.File | None = None
 
+    def for_reader(self, pause: str) -> Rendered:
+        """The letter with the reader's own link that pauses it, where it has a place for one."""
+        text, html = (part.replace(PAUSE_HERE, pause) for part in (self.text, self.html))
+        return replace(self, text=text, html=html)
+
 
 def write(
     site: Site,
@@ -127,11 +133,15 @@ def write(
     return Letter(site.name, day, groups, absolute(reverse("recalls")), language)
 
 
-def render(letter: Letter) -> Rendered:
-    """Subject, plain text and HTML of a letter, in its language."""
+def render(letter: Letter, *, can_pause: bool = False) -> Rendered:
+    """Subject, plain text and HTML of a letter, in its language.
+
+    With ``can_pause`` it says how to pause it, and each reader's link is still to be put in.
+    """
+    given = {"letter": letter, "pause": PAUSE_HERE if can_pause else ""}
     with translation.override(letter.language):
         subject, text, html = (
-            render_to_string(f"emails/recall.{part}", {"letter": letter})
+            render_to_string(f"emails/recall.{part}", given)
             for part in ("subject.txt", "txt", "html")
         )
     return Rendered(" ".join(subject.split()), text, html)

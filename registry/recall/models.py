@@ -12,7 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from registry.access.models import Site, SiteRecord, SiteRecords, User
 from registry.core.dictionary import kept
 
+from .bounce import Bounce as Bounce
+from .bounce import MailStop as MailStop
 from .invitation import Invitation as Invitation
+from .pause import MailPause as MailPause
 from .snooze import RecallStop as RecallStop
 from .snooze import Snooze as Snooze
 from .tuning import KindTuning as KindTuning
@@ -51,6 +54,8 @@ class Digest(SiteRecord):
         DAILY = "daily", _("Daily recall")
         ESCALATION = "escalation", _("Escalation")
         CALENDAR = "calendar", _("Calendar invitation")
+        BOUNCES = "bounces", _("Mails that came back")
+        NOBODY = "nobody", _("Nobody gets the daily mail")
 
     site_from = ""
     web_grants = "SELECT, INSERT"

@@ -27,7 +27,7 @@ def tick() -> None:
     by = User.objects.system("recall")
     parcel: list[tuple[int, Sequence[int]]] = []
     for site in Site.objects.all():
-        for step in (actions.invite, actions.plan):
+        for step in (actions.invite, actions.plan, actions.tell):
             with _trouble_logged(site):
                 step(by=by, site=site, now=timezone.now())
         with _trouble_logged(site):

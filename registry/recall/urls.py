@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import coming_views, views
+from . import coming_views, mail_views, views
 
 urlpatterns = [
     path("recall/", views.recalls, name="recalls"),
@@ -12,6 +12,11 @@ urlpatterns = [
         coming_views.of_participant,
         name="recall_of_participant",
     ),
+    path("recall/pause/<str:token>/", mail_views.mail_pause, name="mail_pause"),
+    path("recall/sites/<int:pk>/pause/", mail_views.recall_pause, name="recall_pause"),
+    path("recall/sites/<int:pk>/resume/", mail_views.recall_resume, name="recall_resume"),
+    path("recall/stops/", mail_views.mail_stops, name="mail_stops"),
+    path("recall/stops/<int:pk>/lift/", mail_views.mail_again, name="mail_again"),
     path("recall/<int:pk>/", views.recall, name="recall"),
     path("recall/<int:pk>/html/", views.recall_html, name="recall_html"),
     path("recall/<int:pk>/again/", views.recall_again, name="recall_again"),

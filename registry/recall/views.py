@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -18,7 +18,8 @@ from registry.core.errors import RefusedError
 
 from . import actions
 from .forms import BecauseForm, TuningForm
-from .models import Delivery, Digest, PlanningRun
+from .mail_views import reach_of
+from .models import Bounce, Delivery, Digest, PlanningRun
 from .tuning import tuning_of
 
 DAYS_A_PAGE = 50
@@ -30,27 +31,36 @@ AGAIN = (Permission.ENTER, Permission.MANAGE_DATA)  # who may have a mail sent a
 def recalls(request: UserRequest) -> HttpResponse:
     """Each site's planned days, newest first, with every delivery's outcome.
 
-    With ``outcome=failed`` only the days on which a mail failed.
+    With ``outcome=failed`` only the days on which a mail failed or came back for good.
     """
     runs = PlanningRun.objects.visible_to(request.user).select_related("site")
     failed_only = request.GET.get("outcome") == "failed"
     if failed_only:
+        back = Bounce.objects.filter(delivery=OuterRef("pk"), hard=True)
         failed = Delivery.objects.filter(
-            state=Delivery.State.FAILED, site=OuterRef("site"), digest__day=OuterRef("day")
+            Q(state=Delivery.State.FAILED) | Q(Exists(back)),
+            site=OuterRef("site"),
+            digest__day=OuterRef("day"),
         )
         runs = runs.filter(Exists(failed))
     shown = Paginator(runs, DAYS_A_PAGE).get_page(request.GET.get("page"))
     digests = (
         Digest.objects.visible_to(request.user)
         .filter(day__in={run.day for run in shown})
-        .prefetch_related("deliveries__recipient")
+        .prefetch_related("deliveries__recipient", "deliveries__bounces")
     )
     mails: dict[tuple[int, object], list[Delivery]] = {}
     for digest in digests:
         mails.setdefault((digest.site_id, digest.day), []).extend(digest.deliveries.all())
     days = [(run, mails.get((run.site_id, run.day), [])) for run in shown]
     tunable = Site.objects.filter(pk__in=request.user.sites_with(Permission.TUNE_RECALL))
-    context = {"days": days, "page": shown, "failed_only": failed_only, "site": tunable.first()}
+    context = {
+        "days": days,
+        "page": shown,
+        "failed_only": failed_only,
+        "site": tunable.first(),
+        "reach": reach_of(request.user),
+    }
     return render(request, "recall/recalls.html", context)
 
 

@@ -9,7 +9,7 @@ from registry.access.models import SiteRecord
 from registry.audit.models import Change, Look, Signature, Voiding
 from registry.core.dictionary import Kind, kept
 from registry.quality.models import QueryMessage
-from registry.recall.models import Snooze
+from registry.recall.models import Bounce, Snooze
 from registry.visits.crf import Crf
 from registry.visits.models import FormEntry
 
@@ -21,7 +21,7 @@ EXEMPT = {
     "access.apitoken": "belongs to a user and is read before there is a scope",
     "audit.change": "has a policy of its own: read by site, written by nobody",
 }
-APPEND_ONLY = (Change, Look, Signature, Voiding, QueryMessage, Snooze)
+APPEND_ONLY = (Change, Look, Signature, Voiding, QueryMessage, Bounce, Snooze)
 
 
 def registry_models():

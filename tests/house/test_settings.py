@@ -52,3 +52,10 @@ def test_without_one_it_does_not_start_and_names_it(name, how):
 def test_everything_missing_is_one_sentence():
     last = start().stderr.strip().splitlines()[-1]
     assert all(name in last for name in NEEDED)
+
+
+@pytest.mark.parametrize("address", ["bounce", "bounce+x@example.org", "b" * 28 + "@example.org"])
+def test_an_address_for_bounces_that_cannot_be_one_is_refused_in_one_sentence(address):
+    assert start(**NEEDED, BOUNCE_ADDRESS="bounce@example.org").returncode == 0
+    last = start(**NEEDED, BOUNCE_ADDRESS=address).stderr.strip().splitlines()[-1]
+    assert f"BOUNCE_ADDRESS is “{address}”; name one like" in last

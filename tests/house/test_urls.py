@@ -14,6 +14,7 @@ PUBLIC = {"account_login", "account_reset_password", "account_reset_password_don
 PUBLIC |= {"account_reset_password_from_key", "account_reset_password_from_key_done"}
 PUBLIC |= {"account_signup", "account_inactive", "account_email_verification_sent"}
 PUBLIC |= {"account_confirm_email", "account_logout", "health"}
+PUBLIC |= {"mail_pause"}  # whoever has the mail
 # For whoever is signed in: home says what to do next, also to somebody without a role.
 SIGNED_IN = {"home"}
 LET_IN = ("200", "302", "422")

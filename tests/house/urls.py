@@ -27,7 +27,8 @@ from registry.core.files import store
 from registry.exports.models import Dataset, DatasetProject, DatasetRequest
 from registry.imaging.blinding import key_of
 from registry.quality.models import DataQuery
-from registry.recall.models import Delivery, Digest
+from registry.recall.models import Delivery, Digest, MailStop
+from registry.recall.signed import pause_link
 from registry.ulcers.models import Ulcer
 from registry.visits.actions import add_row
 from registry.visits.models import Attachment, FormEntry, Visit
@@ -131,6 +132,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             text="1 visit",
             html="<p>1 visit</p>",
         )
+    stop = MailStop.objects.create(address=cast.hiro.email)
     with user_scope(cast.fay):
         request = DatasetRequest.objects.create(
             project=DatasetProject.objects.create(
@@ -163,6 +165,10 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "recall.pk": delivery.pk,
         "recall.label": expected._meta.label_lower,
         "recall.key": expected.pk,
+        "mail_pause.token": pause_link(cast.ana, cast.tokyo).split("/")[-2],
+        "recall_pause.pk": cast.tokyo.pk,
+        "recall_resume.pk": cast.tokyo.pk,
+        "mail_again.pk": stop.pk,
         "request_id": request.pk,
         "dataset_id": dataset.pk,
         "token": "signed-for-nobody",

@@ -16,13 +16,14 @@ from registry.recall import tasks
 class Sink:
     """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise.
 
-    ``refused`` are refused when they are named, before the mail; ``drops`` are accepted, but the
-    connection ends before the answer. ``peers`` holds each mail's connection.
+    ``refused`` (the same) answers before the mail is handed over; ``senders`` are the envelopes'.
+    ``drops`` are accepted, but the connection ends before the answer. ``peers`` holds each mail's
+    connection.
     """
 
     def __init__(self):
         self.mails, self.answers, self.before_accepting = [], {}, lambda: None
-        self.refused, self.drops, self.peers = {}, set(), []
+        self.refused, self.senders, self.drops, self.peers = {}, [], set(), []
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         if answer := self.refused.get(address):
@@ -38,6 +39,7 @@ class Sink:
             return answer
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append((address, message, envelope.content))
+        self.senders.append(envelope.mail_from)
         if address in self.drops:
             server.transport.abort()
         return "250 OK"

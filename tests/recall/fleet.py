@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from config import local
 from config.embedded import Postgres, Valkey
@@ -91,10 +92,8 @@ class Fleet:
     def sink(self):
         """Stop everything and forget it."""
         for group in self.groups:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         for process in self.running.values():
             process.wait()
         for server in self.servers.values():

@@ -39,6 +39,11 @@ def recall(site, *, days=0, **options):
     """Plan the site's day and send what waits: what a tick does, at noon of that day."""
     by, now = User.objects.system("recall"), noon(site, days)
     run = actions.plan(by=by, site=site, now=now, **options)
+    return run, send_waiting(site, now)
+
+
+def send_waiting(site, now):
+    """Send the site's mails that wait; what became of each."""
+    by = User.objects.system("recall")
     keys = actions.unfinished(by=by, site=site)
-    states = actions.send(by=by, waiting=[(site, keys)], now=now)
-    return run, list(states.values())
+    return list(actions.send(by=by, waiting=[(site, keys)], now=now).values())

@@ -7,6 +7,7 @@ up before it has said so. The result is a count of what arrived.
 
 import asyncio
 import random
+import sys
 import time
 from collections import Counter, defaultdict
 from datetime import date
@@ -157,10 +158,10 @@ def test_two_thousand_digests_arrive_whatever_is_killed(fleet, server, capsys):
         count[one.state] += 1
         count["missing"] += one.state == "sent" and not times
         count["again"] += max(times - 1, 0)
+    said = [f"{len(deliveries)} deliveries in {took:.0f} s; killed: {KILLS}"]
+    said += [f"{face}: {dict(faces[face])}" for face in FACES]
     with capsys.disabled():
-        print(f"\n{len(deliveries)} deliveries in {took:.0f} s; killed: {KILLS}")
-        for face in FACES:
-            print(f"{face}: {dict(faces[face])}")
+        sys.stdout.write("\n" + "\n".join(said) + "\n")
 
     each = SITES * RECIPIENTS // len(FACES)
     for face in (SLOW, LATER, DROPS):

@@ -99,7 +99,8 @@ def test_the_mail_is_built_as_mail_readers_need_it(cast, sink):
     kinds = [each.get_content_type() for each in message.iter_parts()]
     assert kinds == ["text/plain", "text/html"]
     assert message["Auto-Submitted"] == "auto-generated"
-    assert re.fullmatch(r"<recall\.daily\.[\d-]+\.TKY\.\d+@localhost>", message["Message-ID"])
+    name = r"<recall\.daily\.[\d-]+\.TKY\.\d+\.[a-z2-7]{16}@localhost>"
+    assert re.fullmatch(name, message["Message-ID"])
     assert message["To"] == "ana@example.org"
     tags = Tags(part(message, "html")).tags
     assert ("html", {"lang": "en"}) in tags

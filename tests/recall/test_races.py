@@ -8,11 +8,12 @@ from django.db import connection, transaction
 
 from registry.access.models import Site, User
 from registry.access.scope import user_scope
-from registry.recall import actions, tasks
-from registry.recall.actions import planning
-from registry.recall.models import Delivery, Digest, PlanningRun
+from registry.recall import actions, signed, tasks
+from registry.recall.actions import Outcome, planning
+from registry.recall.models import Bounce, Delivery, Digest, MailStop, PlanningRun
 
 from ..people import make_cast
+from . import reports
 from .scene import noon, outstanding
 
 
@@ -101,3 +102,27 @@ def test_sending_refuses_to_run_inside_a_transaction(morning, sink):
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         actions.send(by=by, waiting=[(site, [key])], now=noon(site))
     assert sink.mails == []
+
+
+def test_three_that_come_back_at_the_same_time_stop_the_address_and_are_told_once(
+    morning, sink, settings
+):
+    """Each read by two processes at once."""
+    settings.BOUNCE_ADDRESS = "bounce@registry.example.org"
+    by, site = User.objects.system("recall"), morning.tokyo
+    for day in range(3):
+        outstanding(morning.ana, opens=-3, closes=60)
+        actions.plan(by=by, site=site, now=noon(site, day))
+    with user_scope(morning.eli):
+        keys = Delivery.objects.filter(recipient=morning.hiro).values_list("pk", flat=True)
+        messages = [
+            reports.dsn(to=signed.return_address(key), own_id=f"<{key}@mx>") for key in keys
+        ]
+    queue = iter(2 * messages)
+    outcomes = at_once(6, lambda: actions.take_in(by=by, raw=next(queue)))
+    assert sorted(outcomes) == [Outcome.AGAIN] * 3 + [Outcome.HARD] * 3
+    at_once(4, lambda: actions.tell(by=by, site=site, now=noon(site, 3)))
+    with user_scope(morning.eli):
+        assert Bounce.objects.count() == 3
+        assert MailStop.objects.count() == 1
+        assert Delivery.objects.filter(digest__kind="bounces").count() == 1

@@ -39,7 +39,7 @@ class Claim:
         return (
             Delivery.objects.filter(site=self.site, pk__in=keys)
             .claimable()
-            .select_related("digest", "recipient")
+            .select_related("digest__site", "recipient")
             .select_for_update(of=("self",), skip_locked=True)
             .order_by("pk")
         )

@@ -20,6 +20,7 @@ from ..rules import Expected, holding, standing
 from ..topics import TOPICS, Topic
 from ..tuning import tuning_of
 from .planning import mail_of, recipients_of, snoozes_of
+from .reach import paused_at
 
 BATCH = 1000  # records read again at a time
 
@@ -43,6 +44,8 @@ class Composition:
         self.site, self.digest, self.today = site, digest, today
         self.tuning = tuning_of(site)
         self.recipients = recipients_of(site)
+        self.can_pause = digest.kind == Digest.Kind.DAILY
+        self.paused = paused_at(site) if self.can_pause else frozenset()
         self._due = sorted(
             self._still_due(), key=lambda one: (URGENCY[one.group], one.since, one.key)
         )
@@ -50,6 +53,8 @@ class Composition:
 
     def told_to(self, user: User) -> frozenset[Kind]:
         """The kinds of this digest that ``user`` is told; none for who is no recipient any more."""
+        if user.pk in self.paused:
+            return frozenset()
         roles: set[Role] = self.recipients.get(user, set())
         kinds = frozenset[Kind]().union(*(self.tuning.told_to(role) for role in roles))
         return frozenset(kind for kind in kinds if mail_of(kind) == self.digest.kind)
@@ -68,7 +73,8 @@ class Composition:
         counts = Counter(one.group for one in due)
         with translation.override(language):
             lines = [] if self.tuning.counts_only else list(_lines(due[: letter.LONGEST]))
-            return letter.render(letter.write(self.site, self.today, counts, lines, language))
+            written = letter.write(self.site, self.today, counts, lines, language)
+            return letter.render(written, can_pause=self.can_pause)
 
     def _still_due(self) -> Iterator[Due]:
         told: dict[tuple[str, int], set[str]] = {}

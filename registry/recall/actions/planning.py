@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -22,12 +20,15 @@ from registry.access.models import Membership, Site, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 
+from ..envelope import host
 from ..kinds import ESCALATIONS, Kind, Tuning
 from ..models import Delivery, Digest, PlanningRun, Recall
 from ..rules import Occasion, due, sending_moment
+from ..signed import seal
 from ..snooze import Snooze
 from ..topics import TOPICS, Topic
 from ..tuning import tuning_of
+from .reach import paused_at, reachable
 
 BATCH = 1000  # ledger rows written at a time
 
@@ -77,8 +78,14 @@ def plan(*, by: User, site: Site, now: datetime, at_once: bool = False) -> Plann
 
 def _write(site: Site, today: date, tuning: Tuning, recipients: dict[User, set[Role]]) -> int:
     """Take what is due into the ledger and its digests; how many occasions are due."""
+    paused = paused_at(site)
     audience = {
-        kind: {user for user, roles in recipients.items() if roles & set(setting.roles)}
+        kind: {
+            user
+            for user, roles in recipients.items()
+            if roles & set(setting.roles)
+            and not (user.pk in paused and mail_of(kind) == Digest.Kind.DAILY)
+        }
         for kind, setting in tuning.settings.items()
     }
     digests: dict[str, Digest] = {}
@@ -140,9 +147,12 @@ def snoozes_of(site: Site) -> dict[tuple[str, int], date]:
 
 
 def recipients_of(site: Site) -> dict[User, set[Role]]:
-    """Who may be told of the site, and in which roles: active, at the site or central."""
+    """Who may be told of the site, and in which roles: active, at the site or central.
+
+    Not who gets no mail at all, since too much of it came back.
+    """
     found: dict[User, set[Role]] = {}
-    memberships = Membership.objects.filter(user__is_active=True, user__is_system=False)
+    memberships = Membership.objects.filter(user__in=reachable(User.objects.all()))
     for one in (memberships.filter(site=site) | memberships.filter(site=None)).select_related(
         "user"
     ):
@@ -169,12 +179,8 @@ def deliver(
 
 
 def _message_id(digest: Digest, user: User, number: int) -> str:
+    """Derived from the delivery's key; the seal keeps strangers from naming it in a bounce."""
     about = f".{digest.about}" if digest.about else ""
     again = f".{number}" if number > 1 else ""
-    which = f"{digest.kind}.{digest.day}.{digest.site.prefix}{about}"
-    return f"<recall.{which}.{user.pk}{again}@{host()}>"
-
-
-def host() -> str:
-    """The registry's own name, in what must be unique in the world."""
-    return urlsplit(settings.SITE_URL).hostname or "localhost"
+    name = f"recall.{digest.kind}.{digest.day}.{digest.site.prefix}{about}.{user.pk}{again}"
+    return f"<{name}.{seal(name)}@{host()}>"

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -27,11 +27,15 @@ from django.utils.translation import gettext as _
 from registry.access.models import Site, User
 
 from .. import ics, letter
+from ..envelope import charset_of, headers_of
 from ..models import Delivery, Digest
+from ..signed import pause_link, return_address
 from . import inviting
+from .bouncing import refused
 from .claims import Claim
 from .composing import Composition
 from .planning import at_site
+from .telling import NOTICES, Notices
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +104,7 @@ def _claim(by: User, now: datetime, part: Part) -> Batch:
     """Claim what waits and keep each mail as it will go, for all to see before it does."""
     site, keys = part
     batch = Batch(Claim(by, site, timezone.now()))
-    today = timezone.localdate(now, site.zone)
-    composition = cache(lambda digest: Composition(site, digest, today))
+    composition = cache(partial(_composition, site, timezone.localdate(now, site.zone)))
     try:
         with transaction.atomic(durable=True), at_site(site, by):
             for delivery in batch.claim.waiting(keys):
@@ -146,7 +149,10 @@ def _write(
 
 
 def _compose(
-    site: Site, delivery: Delivery, now: datetime, composition: Callable[[Digest], Composition]
+    site: Site,
+    delivery: Delivery,
+    now: datetime,
+    composition: Callable[[Digest], Composition | Notices],
 ) -> tuple[bool, letter.Rendered | None]:
     """Whether the recipient is still told of this at the site, and what the mail says, if so.
 
@@ -157,7 +163,12 @@ def _compose(
         told = user in inviting.invited_at(site)
         return told, inviting.compose(site, delivery, now) if told else None
     composed = composition(delivery.digest)
-    return bool(composed.told_to(user)), composed.letter_for(user)
+    rendered = composed.letter_for(user)
+    return bool(composed.told_to(user)), rendered and rendered.for_reader(pause_link(user, site))
+
+
+def _composition(site: Site, today: date, digest: Digest) -> Composition | Notices:
+    return Notices(site, digest) if digest.kind in NOTICES else Composition(site, digest, today)
 
 
 def _send(batch: Batch, post: BaseEmailBackend) -> None:
@@ -176,7 +187,7 @@ def _send(batch: Batch, post: BaseEmailBackend) -> None:
                 claim.stamp([delivery], state=State.PLANNED, **{} if delivery.text else UNWRITTEN)
             break
         delivery, rendered = waiting.popleft()
-        _stamp(batch, delivery, _hand_over(delivery, rendered, post))
+        _stamp(batch, delivery, _hand_over(claim, delivery, rendered, post))
 
 
 def _stamp(batch: Batch, delivery: Delivery, outcome: Outcome) -> None:
@@ -184,7 +195,9 @@ def _stamp(batch: Batch, delivery: Delivery, outcome: Outcome) -> None:
     batch.states[delivery.pk] = outcome["state"]
 
 
-def _hand_over(delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBackend) -> Outcome:
+def _hand_over(
+    claim: Claim, delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBackend
+) -> Outcome:
     try:
         message = _message(delivery, rendered)
         message.connection = post
@@ -193,7 +206,11 @@ def _hand_over(delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBac
         if not _takes_the_next(error):
             with suppress(OSError):
                 post.close()
-        return _failed(delivery, *judge(error))
+        permanent, reason = judge(error)
+        if permanent and isinstance(error, smtplib.SMTPRecipientsRefused):
+            # Before the stamp: after a crash in between, the next try records it, once.
+            refused(by=claim.by, site=claim.site, delivery_id=delivery.pk, reason=reason)
+        return _failed(delivery, permanent, reason)
     return {
         "state": State.SENT,
         "attempts": delivery.attempts + 1,
@@ -216,9 +233,11 @@ def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAl
     message = mail.EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
+        from_email=return_address(delivery.pk),
         to=[delivery.address],
-        headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
+        headers=headers_of(delivery, pause_link(delivery.recipient, delivery.digest.site)),
     )
+    message.encoding = charset_of(rendered.text)
     message.attach_alternative(rendered.html, "text/html")
     if rendered.calendar:
         ics.attach(message, rendered.calendar)

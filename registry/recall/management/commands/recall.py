@@ -95,12 +95,15 @@ def _moment(text: str | None) -> datetime:
 def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool) -> dict[str, Any]:
     """Plan one site, invite, and send what waits there; what happened, ready for JSON."""
     line: dict[str, Any] = {"site": site.prefix, "day": f"{timezone.localdate(now, site.zone)}"}
+    with actions.at_site(site, by):
+        line["left_out"] = {user.email: because for user, because in actions.left_out(site)}
     if dry_run:
         with transaction.atomic():
             planned = _plan(by, site, now, at_once)
             transaction.set_rollback(True)
         return line | planned | {"deliveries": []}
     planned = _plan(by, site, now, at_once)
+    actions.tell(by=by, site=site, now=now)
     handled = actions.unfinished(by=by, site=site)
     actions.send(by=by, waiting=[(site, some) for some in actions.batches(handled)], now=now)
     with scope(by, [site.pk]):
@@ -129,4 +132,6 @@ def _in_words(line: dict[str, Any], dry_run: bool) -> str:
     errors = sorted({one["error"] for one in line["deliveries"] if one["error"]})
     mails = f"; mails: {', '.join(counts)}" if counts else ""
     why = f" ({'; '.join(errors)})" if errors else ""
-    return f"{line['site']} {line['day']}: {said}{mails}{why}"
+    out = [f"{address} ({because})" for address, because in line["left_out"].items()]
+    without = f"; not to {', '.join(out)}" if out else ""
+    return f"{line['site']} {line['day']}: {said}{mails}{why}{without}"
