@@ -45,6 +45,7 @@ class Reading(SiteRecord):
     reader = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "group", "Reader")
     read_no = kept(models.PositiveSmallIntegerField(default=1), "release", "Number of the read")
     read_on = kept(models.DateField(), "date", "Read on")
+    at = kept(models.DateTimeField(auto_now_add=True), "withhold")
     mode = choice("Mode", ["independent", "paired"], required=True, absence=False)
     quality = choice(
         "Quality of the film", ["good", "limited", "unreadable"], required=True, absence=False

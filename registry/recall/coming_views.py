@@ -73,31 +73,35 @@ def snooze(request: UserRequest, label: str, key: int) -> HttpResponse:
 
 @needs(Permission.VIEW)
 def of_participant(request: UserRequest, study_number: str) -> HttpResponse:
-    """The recalls of a participant: stopped by whom, held back, to come; POST stops or lifts."""
+    """The recalls of a participant: stopped by whom, and what is to come.
+
+    POST stops them, or with ``action=lift`` takes them up again.
+    """
     permission = Permission.ENTER if request.method == "POST" else Permission.VIEW
     participants = Participant.objects.with_consent().select_related("site")
     found: Participant = fetch(request, participants, permission, study_number=study_number.upper())
     stop = found.recall_stops.filter(lifted_at__isnull=True).select_related("by").first()
-    form = BecauseForm(posted(request) if not stop else None)
+    lifts = request.POST.get("action") == "lift"
+    form = BecauseForm(None if lifts else posted(request))
     if request.method == "POST":
         check_page(request, found)
-        try:
-            if stop:
-                actions.lift(by=request.user, participant=found)
-                messages.success(request, _("The site is recalled of this participant again."))
-                return redirect("recall_of_participant", found.study_number)
-            if form.is_valid():
-                actions.stop(by=request.user, participant=found, **form.cleaned_data)
-                messages.success(request, _("Recall of this participant is stopped."))
-                return redirect("recall_of_participant", found.study_number)
-        except RefusedError as refused:
-            form.refuse(refused)
-    coming = actions.forecast(site=found.site, now=timezone.now(), days=DAYS)
+        if lifts or form.is_valid():
+            try:
+                if lifts:
+                    actions.lift(by=request.user, participant=found)
+                    done = _("The site is recalled of this participant again.")
+                else:
+                    actions.stop(by=request.user, participant=found, **form.cleaned_data)
+                    done = _("Recall of this participant is stopped.")
+                messages.success(request, done)
+            except RefusedError as refused:
+                messages.error(request, str(refused))
+            return redirect("recall_of_participant", found.study_number)
     context = {
         "participant": found,
         "form": form,
         "stop": stop,
-        "coming": [one for one in coming if one.line.study_number == found.study_number],
+        "coming": actions.forecast(site=found.site, now=timezone.now(), days=DAYS, of=found),
         "may_enter": request.user.may(Permission.ENTER, found.site_id),
     }
     status = 422 if form.errors else 200

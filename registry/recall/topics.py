@@ -14,7 +14,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Coalesce, Concat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -23,7 +23,7 @@ from registry.access.models import Site
 from registry.core.dictionary import items_of
 from registry.imaging.models import Film, Reading, Xray
 from registry.participants.models import Consent, ConsentVersion, Participant
-from registry.quality.models import DataQuery
+from registry.quality.models import DataQuery, QueryMessage
 from registry.quality.rules import Owner
 from registry.visits.models import Contact, Visit, participation_ended
 
@@ -78,14 +78,16 @@ def _read(
     return found.iterator(chunk_size=CHUNK)
 
 
+def followed() -> QuerySet[Participant]:
+    """The participants with whom contact and follow-up go on; contact ends with collection too."""
+    going_on = Participant.objects.with_consent().filter(contact_stopped=False)
+    return going_on.exclude(participation_ended("pk"))
+
+
 def recalled() -> QuerySet[Participant]:
-    """The participants of whom a site may be recalled: contact, collection and follow-up go on."""
+    """Those of whom a site wants to be recalled."""
     stops = RecallStop.objects.filter(participant=OuterRef("pk"), lifted_at__isnull=True)
-    return (
-        Participant.objects.with_consent()
-        .filter(~Exists(stops), contact_stopped=False, collection_stopped=False)
-        .exclude(participation_ended("pk"))
-    )
+    return followed().filter(~Exists(stops))
 
 
 # -- visits ----------------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ def _visit_lines(found: Mapping[int, Expected]) -> Iterator[tuple[int, Line]]:
 # -- participants: nobody reached, consent to renew ------------------------------------------------
 
 PARTICIPANT = Participant._meta.label_lower
+REACHED = ("reached", "declined")
 
 
 def _missing(
@@ -139,7 +142,7 @@ def _missing(
         recalled()
         .filter(site=site)
         .annotate(closed_on=Subquery(closed.order_by("-closes_on").values("closes_on")[:1]))
-        .filter(~Exists(seen), ~Exists(tried.filter(outcome="reached")), closed_on__isnull=False)
+        .filter(~Exists(seen), ~Exists(tried.filter(outcome__in=REACHED)), closed_on__isnull=False)
         .annotate(
             attempts=Subquery(together.values(n=Count("pk"))),
             last_attempt_on=Subquery(together.values(last=Max("attempted_on"))),
@@ -161,21 +164,22 @@ def _missing_lines(found: Mapping[int, Missing]) -> Iterator[tuple[int, Line]]:
 def _renewals(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
-    """Participants still followed whose consent is older than a version they must have signed."""
+    """Participants still followed who must sign before anything more is entered.
+
+    As ``participants.rules.entry_refused_because`` has it.
+    """
     versions = ConsentVersion.objects.filter(site=site, mandatory=True, in_force_from__lte=until)
-    demanded = versions.order_by("-in_force_from").first()
-    if demanded is None or not tuning.days(Kind.CONSENT):
+    versions = versions.filter(Q(in_force_until=None) | Q(in_force_until__gte=until))
+    newest = versions.aggregate(newest=Max("in_force_from"))["newest"]
+    if newest is None or not tuning.days(Kind.CONSENT):
         return
     to_come = Visit.objects.not_started().filter(participant=OuterRef("pk"))
-    signed = Consent.objects.filter(screening=OuterRef("screening")).order_by("-signed_on", "-id")
-    rows = (
-        recalled()
-        .filter(Exists(to_come), site=site)
-        .annotate(signed_version_from=Subquery(signed.values("version__in_force_from")[:1]))
-        .filter(signed_version_from__lt=demanded.in_force_from)
+    signed = Consent.objects.filter(
+        screening=OuterRef("screening"), version__in_force_from__gte=newest
     )
+    rows = recalled().filter(Exists(to_come), ~Exists(signed), site=site)
     for key, told in _read(rows, PARTICIPANT, keys):
-        yield Candidate(key, Waiting(Kind.CONSENT, demanded.in_force_from), told)
+        yield Candidate(key, Waiting(Kind.CONSENT, newest), told)
 
 
 def _renewal_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
@@ -193,11 +197,15 @@ QUERY = DataQuery._meta.label_lower
 def _questions(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
+    """Questions that the site has to answer, since they were asked, or asked again, last."""
     if not tuning.days(Kind.QUERY):
         return
+    asked = (QueryMessage.Act.ASKED, QueryMessage.Act.REOPENED)
+    turns = QueryMessage.objects.filter(query=OuterRef("pk"), act__in=asked).order_by("-pk")
     rows = DataQuery.objects.filter(site=site).owned_by(Owner.SITE)
-    for key, told, opened_at in _read(rows, QUERY, keys, "opened_at"):
-        since = timezone.localdate(opened_at, site.zone)
+    rows = rows.annotate(asked_at=Coalesce(Subquery(turns.values("at")[:1]), "opened_at"))
+    for key, told, asked_at in _read(rows, QUERY, keys, "asked_at"):
+        since = timezone.localdate(asked_at, site.zone)
         yield Candidate(key, Waiting(Kind.QUERY, since), told)
 
 
@@ -223,22 +231,33 @@ XRAY = Xray._meta.label_lower
 def _films(
     site: Site, until: date, tuning: Tuning, keys: Collection[int] | None
 ) -> Iterator[Candidate]:
-    """Studies that nobody has read, and those whose last reading found them unreadable."""
+    """Studies that nobody has read, and those that a reader found unreadable.
+
+    Not of those from whom nothing more is collected: no reader may have their films.
+    """
     films = Film.objects.filter(xray=OuterRef("pk"))
     readings = Reading.objects.filter(xray=OuterRef("pk"))
-    last = readings.order_by("-read_on", "-pk")
-    rows = Xray.objects.filter(Exists(films), site=site, performed=True).annotate(
-        came_in=Subquery(films.order_by("-at").values("at")[:1]),
-        read_on=Subquery(last.values("read_on")[:1]),
-        quality=Subquery(last.values("quality")[:1]),
+    last = readings.order_by("-at", "-pk")
+    stopped = Participant.objects.with_consent().filter(
+        pk=OuterRef("entry__participant"), collection_stopped=True
     )
-    rows = rows.filter(Q(quality__isnull=True) | Q(quality="unreadable"))
-    for key, told, came_in, read_on in _read(rows, XRAY, keys, "came_in", "read_on"):
-        day = timezone.localdate(came_in, site.zone)
-        if read_on is None:
-            yield Candidate(key, Waiting(Kind.FILM_UNREAD, day), told)
-        elif day <= read_on:  # no better film has come in since
-            yield Candidate(key, Waiting(Kind.FILM_SENT_BACK, read_on), told)
+    rows = (
+        Xray.objects.filter(Exists(films), ~Exists(stopped), site=site, performed=True)
+        .annotate(
+            came_in=Subquery(films.order_by("-at").values("at")[:1]),
+            read_at=Subquery(last.values("at")[:1]),
+            quality=Subquery(last.values("quality")[:1]),
+        )
+        .filter(Q(quality=None) | Q(quality="unreadable"))
+    )
+    for key, told, came_in, read_at in _read(rows, XRAY, keys, "came_in", "read_at"):
+        if read_at is None:
+            kind, since = Kind.FILM_UNREAD, came_in
+        elif came_in < read_at:  # no better film has come in since
+            kind, since = Kind.FILM_SENT_BACK, read_at
+        else:
+            continue
+        yield Candidate(key, Waiting(kind, timezone.localdate(since, site.zone)), told)
 
 
 def _film_lines(found: Mapping[int, Waiting]) -> Iterator[tuple[int, Line]]:
@@ -272,3 +291,14 @@ TOPICS = (
         _film_lines,
     ),
 )
+
+
+def records_of(participant: Participant) -> dict[str, list[int]]:
+    """The keys of everything that may be recalled of a participant, by label."""
+    found: dict[str, QuerySet[Any]] = {
+        VISIT: Visit.objects.filter(participant=participant),
+        QUERY: DataQuery.objects.filter(participant_no=participant.pk),
+        XRAY: Xray.objects.filter(entry__participant=participant),
+    }
+    keys = {label: list(rows.values_list("pk", flat=True)) for label, rows in found.items()}
+    return keys | {PARTICIPANT: [participant.pk]}

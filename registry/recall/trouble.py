@@ -48,7 +48,7 @@ def render(notice: Notice) -> Rendered:
     """Subject, plain text and HTML of a notice, in its language."""
     with translation.override(notice.language):
         text, html = (
-            render_to_string(f"emails/notice.{part}", {"letter": notice})
+            render_to_string(f"emails/trouble.{part}", {"letter": notice})
             for part in ("txt", "html")
         )
         return Rendered(" ".join(notice.subject.split()), text, html)

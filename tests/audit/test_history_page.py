@@ -44,6 +44,7 @@ def test_values_stand_in_words_and_absences_beside_them(client, cast):
     assert ["Anatomy", "As superficial, GSVa"] in [[line[1], line[3]] for line in lines if line]
 
 
+@pytest.mark.slow
 def test_every_record_of_a_whole_participant_has_a_history_that_opens(client, cast):
     participant = build.participant(cast.ana)
     visit = build.attended(cast.ana, participant)

@@ -544,6 +544,7 @@ def test_a_phlebolith_is_no_calcification_and_an_extrusion_is_one(cast, visit):
         assert Calcinosis.recorded(visit, "right") == {"proposed": "indeterminate"}
 
 
+@pytest.mark.slow
 def test_the_checks_take_as_many_queries_for_many_visits_as_for_one(cast):
     enrolled_on = cast.tokyo.today - timedelta(days=1200)
     participant = build.participant(cast.ana, enrolled_on=enrolled_on)

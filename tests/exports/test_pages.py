@@ -117,6 +117,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     assert "participant_site" not in got
 
 
+@pytest.mark.slow
 def test_a_preview_equals_the_dataset(cohort, built, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
@@ -243,6 +244,7 @@ def test_an_altered_or_missing_file_is_never_served(cohort, built, shown):
     assert Download.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_a_failed_dataset_is_not_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)

@@ -131,6 +131,7 @@ def test_a_preview_shows_sums_of_shown_counts_only(found, arms):
     assert shown.empty == (not chosen)
 
 
+@pytest.mark.slow
 def test_duration_of_disease_is_that_of_the_participants_rule(cohort, built):
     from registry.participants.rules import disease_duration_years
 

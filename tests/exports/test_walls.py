@@ -90,6 +90,7 @@ def rows_seen(session, dataset_id, table="participants", profile="safe_harbor"):
         return session.execute(f"SELECT * FROM release_{profile}.{table}").fetchall()
 
 
+@pytest.mark.slow
 def test_a_stray_setting_shows_no_row(release, built, order):
     """Only an approved dataset that is being built, of the view's own profile, shows rows."""
     ready, queued = built().dataset, order()
@@ -140,6 +141,7 @@ def test_the_web_role_reads_neither_pseudonyms_nor_views(cohort, built):
         cursor.execute("SELECT registry_draw_pseudonyms()")
 
 
+@pytest.mark.slow
 def test_migrating_again_keeps_pseudonyms_and_views(cohort, built):
     from django.core.management import call_command
 

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+import re
+from datetime import date, datetime, time, timedelta
 
 from registry.access.models import User
 from registry.access.scope import user_scope
-from registry.recall import actions
+from registry.recall import actions, tasks
 from registry.visits.models import Visit
 
 from .. import build
+
+CANARY = "Kanarie"
+# What of :func:`canary` would betray somebody; other canaries are CANARY and a number.
+BETRAYALS = re.compile(rf"{CANARY}|11114242|\b1951\b|23 jul|female", re.IGNORECASE)
+
+
+def canary():
+    """A person of whom nothing may stand in any mail."""
+    return build.person(
+        family_name=f"{CANARY}1",
+        given_name=f"{CANARY}2",
+        hospital_number=f"{CANARY}3",
+        phone="0311114242",
+        email="kanarie4@example.net",
+        address=f"{CANARY}5",
+        birth_date=date(1951, 7, 23),
+    )
+
+
+def listen(monkeypatch):
+    """The arguments of every sending that is queued from now on."""
+    queued, apply_async = [], tasks.send_deliveries.apply_async
+
+    def heard(args, **options):
+        queued.append((args, options))
+        return apply_async(args, **options)
+
+    monkeypatch.setattr(tasks.send_deliveries, "apply_async", heard)
+    return queued
 
 
 def noon(site, days=0):

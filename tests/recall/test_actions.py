@@ -86,6 +86,7 @@ def test_planning_at_once_does_not_wait_for_the_hour_and_keeps_to_once_a_day(cas
     assert actions.plan(by=by, site=cast.tokyo, now=noon(cast.tokyo)) is None
 
 
+@pytest.mark.slow
 def test_each_occasion_is_told_once_while_days_go_by(cast, sink):
     outstanding(cast.ana, opens=5, closes=20)
     told = []

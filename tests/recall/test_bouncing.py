@@ -20,6 +20,8 @@ from registry.recall.models import Bounce, Delivery, Digest, MailStop, Recall
 from . import reports
 from .scene import noon, outstanding, send_waiting
 
+pytestmark = pytest.mark.slow
+
 State = Delivery.State
 
 

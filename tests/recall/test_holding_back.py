@@ -19,6 +19,8 @@ from registry.recall.tuning import tuning_of
 from ..posting import made_for
 from .scene import noon, outstanding, recall
 
+pytestmark = pytest.mark.slow
+
 VISIT = "visits.visit"
 
 
@@ -133,8 +135,14 @@ def test_the_participants_page_stops_lifts_and_says_who(cast, client, visit):
     assert "Stopped by Ana Sato" in page
     assert "moving house" in page
     assert "24 months" not in page
-    assert client.post(url, guard).status_code == 302
+    # Who pressed the same button a moment later lifts nothing.
+    again = client.post(url, guard | {"because": "moving house"}, follow=True)
+    assert "is stopped already" in again.content.decode()
+    assert "Stopped by Ana Sato" in again.content.decode()
+    lift = guard | {"action": "lift"}
+    assert client.post(url, lift).status_code == 302
     assert "24 months" in client.get(url).content.decode()
+    assert "is not stopped" in client.post(url, lift, follow=True).content.decode()
     client.force_login(cast.vera)
     assert client.get(url).status_code == 200
     assert client.post(url, guard).status_code == 403
@@ -167,6 +175,14 @@ def test_the_forecast_is_what_then_is_told(cast, sink, weekdays):
             told |= {(day, row.kind, row.key) for row in rows}
     assert foreseen == told
     assert len(told) > 10
+    with user_scope(cast.ana):
+        own = actions.forecast(
+            site=cast.tokyo, now=noon(cast.tokyo, 45), days=60, of=held.participant
+        )
+        everybodys = actions.forecast(site=cast.tokyo, now=noon(cast.tokyo, 45), days=60)
+    number = held.participant.study_number
+    assert own == [one for one in everybodys if one.line.study_number == number]
+    assert own != everybodys
 
 
 def test_a_day_that_is_planned_is_not_to_come(cast, sink, visit):

@@ -13,6 +13,8 @@ from ..people import make_cast
 from .bookings import book, booked, invite, mails, unbook
 from .test_races import at_once
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clinic(committed):

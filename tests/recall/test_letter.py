@@ -18,9 +18,7 @@ from registry.visits.actions import save_draft
 from registry.visits.models import Visit
 
 from .. import build
-from .scene import noon, outstanding, recall
-
-CANARY = "Kanarie"
+from .scene import BETRAYALS, CANARY, canary, listen, noon, outstanding, recall
 
 
 def part(message, kind):
@@ -143,15 +141,7 @@ def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
 
 
 def test_no_identity_or_free_text_is_in_any_mail_header_row_or_task(cast, sink, eager, monkeypatch):
-    person = build.person(
-        family_name=f"{CANARY}1",
-        given_name=f"{CANARY}2",
-        hospital_number=f"{CANARY}3",
-        phone="0311114242",
-        email="kanarie4@example.net",
-        address=f"{CANARY}5",
-        birth_date=date(1951, 7, 23),
-    )
+    person = canary()
     visit = outstanding(cast.ana, opens=-20, closes=60, person=person)
     baseline = build.attended(cast.ana, visit.participant)
     with user_scope(cast.ana):
@@ -160,13 +150,7 @@ def test_no_identity_or_free_text_is_in_any_mail_header_row_or_task(cast, sink, 
         save_draft(by=cast.ana, entry=entry, raw={"note": [f"{CANARY}7"]}, revision=entry.revision)
     with user_scope(cast.kei):
         Site.objects.update(sending_hour=0)
-    queued = []
-    apply_async = tasks.send_deliveries.apply_async
-    monkeypatch.setattr(
-        tasks.send_deliveries,
-        "apply_async",
-        lambda args, **options: (queued.append((args, options)), apply_async(args, **options)),
-    )
+    queued = listen(monkeypatch)
     tasks.tick()
     assert (len(sink.mails), len(queued)) == (2, 1)
     with user_scope(cast.ana):
@@ -176,9 +160,7 @@ def test_no_identity_or_free_text_is_in_any_mail_header_row_or_task(cast, sink, 
         everything += [raw.decode("utf-8"), part(message, "plain"), part(message, "html")]
         everything += [str(message["Subject"]), str(message["To"])]
     for text in everything:
-        for secret in (CANARY.lower(), "11114242", "23 jul", "female"):
-            assert secret not in text.lower()
-        assert not re.search(r"(?<!\d)1951(?!\d)", text)
+        assert not BETRAYALS.search(text)
     (([(site_id, keys)],), _options) = queued[0]
     assert all(isinstance(one, int) for one in (site_id, *keys))
 

@@ -18,6 +18,8 @@ from registry.recall.models import Delivery, Digest, MailPause, MailStop, Recall
 
 from .scene import noon, outstanding, send_waiting
 
+pytestmark = pytest.mark.slow
+
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 

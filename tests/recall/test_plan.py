@@ -16,6 +16,8 @@ from .. import build
 from ..ulcers import build as ulcer_build
 from .scene import noon, outstanding, recall
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def wound(cast):

@@ -16,6 +16,8 @@ from ..people import make_cast
 from . import reports
 from .scene import noon, outstanding
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def morning(committed):

@@ -15,6 +15,8 @@ from registry.recall.models import Bounce, Delivery
 from . import reports
 from .scene import outstanding, recall
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def messages(cast, sink, settings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from registry.access.models import Site
+from registry.participants.models import Participant
 
 from ..kinds import ABOUT, URGENCY, Kind, Tuning
 from ..letter import Line
 from ..models import PlanningRun
-from ..rules import Course, holding
-from ..topics import TOPICS, Topic
+from ..rules import holding
+from ..topics import TOPICS, Topic, records_of
 from ..tuning import tuning_of
 from .planning import Found, kinds_today, snoozes_of
 
@@ -38,16 +39,18 @@ class Coming:
         return gettext(ABOUT[self.kind].heading)
 
 
-def forecast(*, site: Site, now: datetime, days: int) -> list[Coming]:
+def forecast(
+    *, site: Site, now: datetime, days: int, of: Participant | None = None
+) -> list[Coming]:
     """What the site will be told on the next ``days`` days that are not planned yet, in order.
 
-    Call it in the scope of the site.
+    Of one participant only, where ``of`` names one. Call it in the scope of the site.
     """
     today = timezone.localdate(now, site.zone)
     if PlanningRun.objects.filter(site=site, day=today).exists():
         today += DAY
     span = [today + n * DAY for n in range(days)]
-    found = list(_found(site, span, tuning_of(site)))
+    found = list(_found(site, span, tuning_of(site), records_of(of) if of else None))
     lines: dict[tuple[Topic, int], Line] = {}
     for topic in TOPICS:
         facts = {one.key: one.facts for _day, one in found if one.topic is topic}
@@ -59,29 +62,22 @@ def forecast(*, site: Site, now: datetime, days: int) -> list[Coming]:
     return sorted(coming, key=lambda one: (one.day, URGENCY[one.kind], one.line.study_number))
 
 
-def _found(site: Site, span: list[date], tuning: Tuning) -> Iterator[tuple[date, Found]]:
+def _found(
+    site: Site, span: list[date], tuning: Tuning, among: Mapping[str, Collection[int]] | None
+) -> Iterator[tuple[date, Found]]:
     snoozed = snoozes_of(site)
     for topic in TOPICS:
         until = span[-1] if topic.looks_ahead else span[0]
-        for one in topic.candidates(site, until, tuning, None):
+        keys = among[topic.label] if among else None
+        for one in topic.candidates(site, until, tuning, keys):
             told = set(one.told)
             snooze = snoozed.get((topic.label, one.key))
             for course in topic.courses(one.facts, tuning):
-                for day in _turns(course, span, tuning, snooze):
+                for day in span:
                     held = holding(course, day, snooze)
                     if held and held.key not in told and held.kind in kinds_today(tuning, day):
                         told.add(held.key)
                         yield day, Found(topic, one.key, held, one.facts)
-
-
-def _turns(course: Course, span: list[date], tuning: Tuning, snooze: date | None) -> list[date]:
-    """The days of the span on which what is told of a course may differ from the day before."""
-    begins = {max(one.since, span[0]) for one in course} | ({snooze} if snooze else set())
-    first = {day for day in begins if span[0] <= day <= span[-1]}
-    # On a day without a daily mail it waits for the next one.
-    later = {day for day in span if day.weekday() not in tuning.weekdays}
-    after = {day + DAY for day in later}
-    return sorted(first | after.intersection(span)) if first else []
 
 
 def line_of(site: Site, label: str, key: int) -> Line | None:

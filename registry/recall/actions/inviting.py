@@ -20,15 +20,16 @@ from django.utils.translation import gettext as _
 
 from registry.access.models import Site, User
 from registry.access.roles import Role
-from registry.participants.models import Participant
-from registry.visits.models import Visit, Visits, participation_ended
+from registry.visits.models import Visit, Visits
 
 from .. import notice
 from ..calendar import Booking, Told, change
+from ..envelope import host
 from ..letter import Rendered
 from ..models import Deliveries, Delivery, Digest, Invitation
+from ..topics import followed
 from ..tuning import tuning_of
-from .planning import at_site, deliver, host, recipients_of
+from .planning import at_site, deliver, recipients_of
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,9 @@ def _visits(site: Site) -> Visits:
 
     A site that does not want to be recalled of somebody still has the appointment.
     """
-    withdrew = Participant.objects.with_consent().filter(
-        Q(contact_stopped=True) | Q(collection_stopped=True), pk=OuterRef("participant")
-    )
-    return (
-        Visit.objects.filter(site=site)
-        .select_related("participant")
-        .annotate(stopped=Exists(withdrew) | participation_ended("participant"))
-    )
+    going_on = followed().filter(pk=OuterRef("participant"))
+    visits = Visit.objects.filter(site=site).select_related("participant")
+    return visits.annotate(stopped=~Exists(going_on))
 
 
 def _booking(visit: Visit) -> Booking | None:
