@@ -16,6 +16,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache, partial
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from django.core import mail
@@ -27,7 +29,7 @@ from django.utils.translation import gettext as _
 from registry.access.models import Site, User
 
 from .. import ics, letter
-from ..envelope import charset_of, headers_of
+from ..envelope import FlatMail, charset_of, headers_of
 from ..models import Delivery, Digest
 from ..signed import pause_link, return_address
 from . import inviting
@@ -58,7 +60,7 @@ class Batch:
     """What was claimed: the mails as they will go, and the states of deliveries that get none."""
 
     claim: Claim
-    written: deque[tuple[Delivery, letter.Rendered]] = field(default_factory=deque)
+    written: deque[tuple[Delivery, FlatMail]] = field(default_factory=deque)
     states: dict[int, State] = field(default_factory=dict)
 
 
@@ -74,8 +76,13 @@ def unfinished(*, by: User, site: Site) -> list[int]:
 
 
 def batches(keys: Sequence[int]) -> Iterator[Sequence[int]]:
-    """``keys`` in portions that are claimed together."""
-    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+    """``keys`` in portions that are claimed together, of one size.
+
+    Each is written while the one before is sent: a short one would not last as long.
+    """
+    number = ceil(len(keys) / BATCH)
+    bounds = [len(keys) * n // number for n in range(number + 1)]
+    return (keys[start:end] for start, end in pairwise(bounds))
 
 
 def send(
@@ -109,10 +116,10 @@ def _claim(by: User, now: datetime, part: Part) -> Batch:
         with transaction.atomic(durable=True), at_site(site, by):
             for delivery in batch.claim.waiting(keys):
                 compose = partial(_compose, site, delivery, now, composition)
-                outcome, rendered = _write(delivery, compose, batch.claim)
+                outcome, message = _write(delivery, compose, batch.claim)
                 Delivery.objects.filter(pk=delivery.pk).update(**outcome)
-                if rendered:
-                    batch.written.append((delivery, rendered))
+                if message:
+                    batch.written.append((delivery, message))
                 else:
                     batch.states[delivery.pk] = outcome["state"]
     except DatabaseError:
@@ -124,15 +131,16 @@ def _claim(by: User, now: datetime, part: Part) -> Batch:
 
 def _write(
     delivery: Delivery, compose: Callable[[], tuple[bool, letter.Rendered | None]], claim: Claim
-) -> tuple[Outcome, letter.Rendered | None]:
+) -> tuple[Outcome, FlatMail | None]:
     """The delivery's mail, if there is one, and what to write of the delivery."""
     try:
         told, rendered = compose()
+        message = _message(delivery, rendered) if rendered else None
     except DatabaseError:
         raise  # the transaction is lost
     except Exception as error:
         logger.exception("Recall delivery %s cannot be written.", delivery.pk)
-        return _failed(delivery, permanent=False, reason=f"{type(error).__name__}: {error}"), None
+        return _failed(delivery, *judge(error)), None
     if rendered:
         kept = {
             "subject": rendered.subject,
@@ -140,7 +148,7 @@ def _write(
             "html": rendered.html,
             "calendar": rendered.calendar.text if rendered.calendar else "",
         }
-        return kept | {"state": State.CLAIMED, "claimed_at": claim.made_at}, rendered
+        return kept | {"state": State.CLAIMED, "claimed_at": claim.made_at}, message
     if told:
         reason = _("Nothing was left to say when the mail was to go.")
     else:
@@ -178,16 +186,16 @@ def _send(batch: Batch, post: BaseEmailBackend) -> None:
         try:
             post.open()
         except Exception as error:
-            for delivery, _rendered in waiting:  # none would fare better
+            for delivery, _mail in waiting:  # none would fare better
                 _stamp(batch, delivery, _failed(delivery, *judge(error)))
             break
         if timezone.now() > claim.made_at + FACTS_HOLD:
-            for delivery, _rendered in waiting:
+            for delivery, _mail in waiting:
                 # A text says that the mail was tried, and so one of an earlier try stays.
                 claim.stamp([delivery], state=State.PLANNED, **{} if delivery.text else UNWRITTEN)
             break
-        delivery, rendered = waiting.popleft()
-        _stamp(batch, delivery, _hand_over(claim, delivery, rendered, post))
+        delivery, message = waiting.popleft()
+        _stamp(batch, delivery, _hand_over(claim, delivery, message, post))
 
 
 def _stamp(batch: Batch, delivery: Delivery, outcome: Outcome) -> None:
@@ -196,10 +204,9 @@ def _stamp(batch: Batch, delivery: Delivery, outcome: Outcome) -> None:
 
 
 def _hand_over(
-    claim: Claim, delivery: Delivery, rendered: letter.Rendered, post: BaseEmailBackend
+    claim: Claim, delivery: Delivery, message: FlatMail, post: BaseEmailBackend
 ) -> Outcome:
     try:
-        message = _message(delivery, rendered)
         message.connection = post
         message.send()
     except Exception as error:
@@ -229,8 +236,8 @@ def _takes_the_next(error: Exception) -> bool:
     )
 
 
-def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAlternatives:
-    message = mail.EmailMultiAlternatives(
+def _message(delivery: Delivery, rendered: letter.Rendered) -> FlatMail:
+    message = FlatMail(
         subject=rendered.subject,
         body=rendered.text,
         from_email=return_address(delivery.pk),
@@ -241,6 +248,7 @@ def _message(delivery: Delivery, rendered: letter.Rendered) -> mail.EmailMultiAl
     message.attach_alternative(rendered.html, "text/html")
     if rendered.calendar:
         ics.attach(message, rendered.calendar)
+    message.flatten()
     return message
 
 
