@@ -1,9 +1,12 @@
 """The Celery app and the whole timetable."""
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,3 +28,10 @@ app.conf.beat_schedule = {
         "options": {"queue": "celery"},
     },
 }
+
+
+@task_prerun.connect
+def check_connections(sender: Any, **_about: Any) -> None:
+    """As before a request: a database connection that broke or is old is made anew."""
+    if not sender.request.is_eager:
+        close_old_connections()

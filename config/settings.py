@@ -208,6 +208,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_ROUTES = {"registry.exports.*": {"queue": "datasets"}}
 CELERY_TIMEZONE = "UTC"
+CELERY_DB_REUSE_MAX = 2**31  # connections stay between tasks; config/celery.py looks after them
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["registry.api.authentication.ScopedUser"],

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from environ import Env
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,24 @@ def use(name: str) -> None:
     for connection in connections.all():
         connection.close()
         connection.settings_dict["NAME"] = name
+
+
+@contextmanager
+def elsewhere(urls: Mapping[str, str]) -> Iterator[None]:
+    """Within the block each alias of ``urls`` is a database of another server, by its URL."""
+    former = {alias: dict(connections[alias].settings_dict) for alias in urls}
+    _point({alias: Env.db_url_config(url) for alias, url in urls.items()})
+    try:
+        yield
+    finally:
+        _point(former)
+
+
+def _point(places: Mapping[str, Mapping[str, Any]]) -> None:
+    for alias, place in places.items():
+        connections[alias].close()
+        for part in ("HOST", "PORT", "USER", "PASSWORD", "NAME"):
+            connections[alias].settings_dict[part] = place[part]
 
 
 def template() -> str:

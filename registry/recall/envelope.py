@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from email.charset import BASE64, QP, Charset
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
 
 from .models import Delivery, Digest
+
+
+class FlatMail(EmailMultiAlternatives):
+    """A mail that is put into the bytes that go before the mail server waits for them."""
+
+    def flatten(self) -> None:
+        """Call it when nothing of the mail changes any more."""
+        written: Any = super().message()
+        self._bytes: bytes = written.as_bytes(linesep="\r\n")
+
+    def message(self) -> FlatMail:  # type: ignore[override]
+        return self
+
+    def as_bytes(self, **_how: object) -> bytes:
+        """For mail backends, which ask the message for them."""
+        return self._bytes
 
 
 def headers_of(delivery: Delivery, pause: str) -> dict[str, str]:

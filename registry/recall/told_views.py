@@ -34,7 +34,7 @@ def recall_told(request: UserRequest, pk: int) -> HttpResponse:
     kind = request.GET.get("kind", "")
     asked = [one for one in due if kind in ("", one.group)]
     shown = Paginator(asked, ROWS_A_PAGE).get_page(request.GET.get("page"))
-    lines = groupby(actions.lines_of(shown.object_list), lambda pair: pair[0].group)
+    lines = groupby(actions.lines_of(list(shown)), lambda pair: pair[0].group)
     context = {
         "digest": digest,
         "kind": kind,

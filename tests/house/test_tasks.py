@@ -9,7 +9,7 @@ TESTS = Path(__file__).resolve().parents[1]
 # Task → the test that runs it twice and looks at what the second run changed.
 RUN_TWICE = {
     "registry.recall.tasks.tick": "recall/test_actions.py::test_a_tick_run_twice_sends_one_mail",
-    "registry.recall.tasks.send_delivery": (
+    "registry.recall.tasks.send_deliveries": (
         "recall/test_actions.py::test_a_tick_run_twice_sends_one_mail"
     ),
     "registry.visits.tasks.recheck_everything": (

@@ -14,7 +14,7 @@ from registry.recall import actions
 from registry.visits.actions import book_visit, cancel_booking
 
 from .. import build
-from .scene import noon, outstanding
+from .scene import noon, outstanding, send_waiting
 
 
 def at(site, days, hour=10):
@@ -46,11 +46,7 @@ def invite(site, days=0):
 
 
 def send(site, days=0):
-    by = User.objects.system("recall")
-    return [
-        actions.send(by=by, site=site, delivery_id=pk, now=noon(site, days))
-        for pk in actions.unfinished(by=by, site=site)
-    ]
+    return send_waiting(site, noon(site, days))
 
 
 def tick(site, days=0):

@@ -10,17 +10,20 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from config.celery import app
+from registry.recall import tasks
 
 
 class Sink:
     """Accepts every mail, unless ``answers`` (address → SMTP answer) says otherwise.
 
     ``refused`` (the same) answers before the mail is handed over; ``senders`` are the envelopes'.
+    ``drops`` are accepted, but the connection ends before the answer. ``peers`` holds each mail's
+    connection.
     """
 
     def __init__(self):
         self.mails, self.answers, self.before_accepting = [], {}, lambda: None
-        self.refused, self.senders = {}, []
+        self.refused, self.senders, self.drops, self.peers = {}, [], set(), []
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         if answer := self.refused.get(address):
@@ -31,11 +34,14 @@ class Sink:
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         await asyncio.to_thread(self.before_accepting)
         (address,) = envelope.rcpt_tos
+        self.peers.append(session.peer)
         if answer := self.answers.get(address):
             return answer
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append((address, message, envelope.content))
         self.senders.append(envelope.mail_from)
+        if address in self.drops:
+            server.transport.abort()
         return "250 OK"
 
     @property
@@ -43,12 +49,16 @@ class Sink:
         return sorted(address for address, _message, _raw in self.mails)
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @pytest.fixture
 def sink(settings):
     held = Sink()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        held.port = free.getsockname()[1]
+    held.port = free_port()
     controller = Controller(held, hostname="127.0.0.1", port=held.port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -58,8 +68,9 @@ def sink(settings):
 
 
 @pytest.fixture
-def eager():
-    """Tasks run where they are queued."""
+def eager(monkeypatch):
+    """Tasks run where they are queued, and in this thread."""
+    monkeypatch.setattr(tasks, "one_ahead", map)
     app.conf.update(task_always_eager=True, task_eager_propagates=True)
     yield
     app.conf.update(task_always_eager=False, task_eager_propagates=False)

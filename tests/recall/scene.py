@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, time, timedelta
 
 from registry.access.models import User
@@ -13,7 +14,7 @@ from .. import build
 
 CANARY = "Kanarie"
 # What of :func:`canary` would betray somebody; other canaries are CANARY and a number.
-BETRAYALS = (CANARY.lower(), "11114242", "1951", "23 jul", "female")
+BETRAYALS = re.compile(rf"{CANARY}|11114242|\b1951\b|23 jul|female", re.IGNORECASE)
 
 
 def canary():
@@ -31,13 +32,13 @@ def canary():
 
 def listen(monkeypatch):
     """The arguments of every sending that is queued from now on."""
-    queued, apply_async = [], tasks.send_delivery.apply_async
+    queued, apply_async = [], tasks.send_deliveries.apply_async
 
     def heard(args, **options):
         queued.append((args, options))
         return apply_async(args, **options)
 
-    monkeypatch.setattr(tasks.send_delivery, "apply_async", heard)
+    monkeypatch.setattr(tasks.send_deliveries, "apply_async", heard)
     return queued
 
 
@@ -68,8 +69,11 @@ def recall(site, *, days=0, **options):
     """Plan the site's day and send what waits: what a tick does, at noon of that day."""
     by, now = User.objects.system("recall"), noon(site, days)
     run = actions.plan(by=by, site=site, now=now, **options)
-    states = [
-        actions.send(by=by, site=site, delivery_id=pk, now=now)
-        for pk in actions.unfinished(by=by, site=site)
-    ]
-    return run, states
+    return run, send_waiting(site, now)
+
+
+def send_waiting(site, now):
+    """Send the site's mails that wait; what became of each."""
+    by = User.objects.system("recall")
+    keys = actions.unfinished(by=by, site=site)
+    return list(actions.send(by=by, waiting=[(site, keys)], now=now).values())

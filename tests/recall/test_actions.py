@@ -14,6 +14,7 @@ from registry.audit.models import Change
 from registry.participants import actions as participants
 from registry.recall import actions, tasks
 from registry.recall.actions import sending
+from registry.recall.actions.claims import Claim
 from registry.recall.models import Delivery, Digest, PlanningRun, Recall
 from registry.visits.actions import attend_visit, miss_visit
 
@@ -184,8 +185,7 @@ def test_a_tick_run_twice_sends_one_mail(cast, sink, eager):
     tasks.tick()
     assert sink.addresses == ["ana@example.org", "hiro@example.org"]
     assert {d.state for d in rows(cast.ana)} == {State.SENT}
-    for delivery in rows(cast.ana):
-        tasks.send_delivery(delivery.pk, cast.tokyo.pk)
+    tasks.send_deliveries([(cast.tokyo.pk, [delivery.pk for delivery in rows(cast.ana)])])
     assert len(sink.mails) == 2
 
 
@@ -214,7 +214,7 @@ def waiting(cast):
 
 def send(cast, key):
     by = User.objects.system("recall")
-    return actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo))
+    return actions.send(by=by, waiting=[(cast.tokyo, [key])], now=noon(cast.tokyo)).get(key)
 
 
 def ended(cast, visit, how):
@@ -366,7 +366,7 @@ def test_a_crash_after_the_claim_is_finished_later_with_the_same_message_id(
     key = waiting(cast)[0]
     with monkeypatch.context() as dying:
         # The server took the mail, and the process died before it could say so.
-        dying.setattr(sending, "_stamp", lambda *args, **outcome: 1 / 0)
+        dying.setattr(Claim, "stamp", lambda *args, **outcome: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             send(cast, key)
     assert send(cast, key) is None
@@ -379,10 +379,11 @@ def test_a_crash_after_the_claim_is_finished_later_with_the_same_message_id(
 def test_a_claim_that_was_taken_over_is_not_stamped_by_its_former_holder(cast, sink, caplog):
     outstanding(cast.ana, opens=-3, closes=60)
     key = waiting(cast)[0]
-    by = User.objects.system("recall")
-    former = sending._claim(by, cast.tokyo, key)
+    by, now = User.objects.system("recall"), noon(cast.tokyo)
+    former = sending._claim(by, now, (cast.tokyo, [key]))
+    ((delivery, _rendered),) = former.written
     make_due(cast, key)
-    assert sending._claim(by, cast.tokyo, key) > former
-    sending._stamp(by, cast.tokyo, key, former, state=State.SENT)
+    assert sending._claim(by, now, (cast.tokyo, [key])).written
+    former.claim.stamp([delivery], state=State.SENT)
     assert next(d for d in rows(cast.ana) if d.pk == key).state == State.CLAIMED
     assert "expired" in caplog.text

@@ -18,7 +18,7 @@ from registry.recall.actions import Outcome
 from registry.recall.models import Bounce, Delivery, Digest, MailStop, Recall
 
 from . import reports
-from .scene import noon, outstanding
+from .scene import noon, outstanding, send_waiting
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +40,7 @@ def day(cast, days, site=None):
     by, now = User.objects.system("recall"), noon(site, days)
     actions.plan(by=by, site=site, now=now)
     actions.tell(by=by, site=site, now=now)
-    for key in actions.unfinished(by=by, site=site):
-        actions.send(by=by, site=site, delivery_id=key, now=now)
+    send_waiting(site, now)
 
 
 def mailed(cast, who, times=1):
@@ -252,8 +251,7 @@ def test_a_mail_already_planned_is_not_sent_to_a_stopped_address(cast, sink):
     for delivery in deliveries:
         came_back(delivery)
     sink.mails.clear()
-    for key in actions.unfinished(by=by, site=cast.tokyo):
-        actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo, 3))
+    send_waiting(cast.tokyo, noon(cast.tokyo, 3))
     assert sink.addresses == ["ana@example.org"]
 
 
@@ -326,15 +324,14 @@ def test_a_crash_between_the_refusal_and_its_stamp_counts_it_once(cast, sink, mo
     actions.plan(by=by, site=cast.tokyo, now=noon(cast.tokyo))
     with user_scope(cast.eli):
         key = Delivery.objects.get(recipient=cast.hiro).pk
+    hiros = [(cast.tokyo, [key])]
     with monkeypatch.context() as dying:
         dying.setattr("registry.recall.actions.sending._stamp", lambda *args, **outcome: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo))
+            actions.send(by=by, waiting=hiros, now=noon(cast.tokyo))
     with user_scope(cast.ana):
         Delivery.objects.filter(pk=key).update(claimed_at=timezone.now() - timedelta(minutes=11))
-    assert (
-        actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo)) == State.FAILED
-    )
+    assert actions.send(by=by, waiting=hiros, now=noon(cast.tokyo)) == {key: State.FAILED}
     assert len(bounces(cast)) == 1
 
 
@@ -438,9 +435,7 @@ def test_a_planned_notice_with_nothing_left_to_say_is_not_sent(cast, sink):
     actions.tell(by=by, site=cast.tokyo, now=noon(cast.tokyo, 1))
     with user_scope(cast.kei):
         User.objects.filter(pk=cast.hiro.pk).update(email="h.mori@example.org")
-    (key,) = actions.unfinished(by=by, site=cast.tokyo)
-    sent = actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo, 1))
-    assert sent == State.CANCELLED
+    assert send_waiting(cast.tokyo, noon(cast.tokyo, 1)) == [State.CANCELLED]
 
 
 def test_the_command_and_the_tick_tell(cast, sink, eager):

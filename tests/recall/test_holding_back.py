@@ -58,8 +58,8 @@ def test_a_line_held_back_after_planning_drops_out_of_the_mail(cast, sink, visit
     by = cast.ana.__class__.objects.system("recall")
     actions.plan(by=by, site=cast.tokyo, now=noon(cast.tokyo))
     snooze(cast, visit)
-    for key in actions.unfinished(by=by, site=cast.tokyo):
-        actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo))
+    keys = actions.unfinished(by=by, site=cast.tokyo)
+    actions.send(by=by, waiting=[(cast.tokyo, keys)], now=noon(cast.tokyo))
     assert sink.mails == []
     assert [day for day in range(1, 8) if recall(cast.tokyo, days=day)[0].due] == [5]
 

@@ -16,7 +16,7 @@ from registry.audit.models import Change
 from registry.recall import actions, signed
 from registry.recall.models import Delivery, Digest, MailPause, MailStop, Recall
 
-from .scene import noon, outstanding
+from .scene import noon, outstanding, send_waiting
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +28,7 @@ def day(cast, days):
     by, now = User.objects.system("recall"), noon(cast.tokyo, days)
     actions.plan(by=by, site=cast.tokyo, now=now)
     actions.tell(by=by, site=cast.tokyo, now=now)
-    return [
-        actions.send(by=by, site=cast.tokyo, delivery_id=key, now=now)
-        for key in actions.unfinished(by=by, site=cast.tokyo)
-    ]
+    return send_waiting(cast.tokyo, now)
 
 
 @pytest.fixture
@@ -244,8 +241,7 @@ def test_a_pause_is_of_one_site(cast, morning):
     outstanding(cast.ben, opens=-3, closes=60)
     by, now = User.objects.system("recall"), noon(cast.rio)
     actions.plan(by=by, site=cast.rio, now=now)
-    for key in actions.unfinished(by=by, site=cast.rio):
-        actions.send(by=by, site=cast.rio, delivery_id=key, now=now)
+    send_waiting(cast.rio, now)
     assert morning.addresses == ["ben@example.org", "hiro@example.org"]
 
 
@@ -355,9 +351,7 @@ def test_whoever_resumes_in_time_has_nothing_told(cast, morning):
     actions.tell(by=by, site=cast.tokyo, now=noon(cast.tokyo, 1))
     with user_scope(cast.ana):
         actions.resume(by=cast.ana, site=cast.tokyo)
-    (key,) = actions.unfinished(by=by, site=cast.tokyo)
-    sent = actions.send(by=by, site=cast.tokyo, delivery_id=key, now=noon(cast.tokyo, 1))
-    assert sent == Delivery.State.CANCELLED
+    assert send_waiting(cast.tokyo, noon(cast.tokyo, 1)) == [Delivery.State.CANCELLED]
     assert notices(morning) == {}
 
 

@@ -71,8 +71,9 @@ def test_a_check_cancelled_after_planning_is_left_out_of_the_mail(cast, sink, wo
     recalls.plan(by=by, site=cast.tokyo, now=now)
     with user_scope(cast.ana):
         Visit.objects.filter(code="UC-1").update(cancelled_on=cast.tokyo.today)
-    for pk in recalls.unfinished(by=by, site=cast.tokyo):
-        assert recalls.send(by=by, site=cast.tokyo, delivery_id=pk, now=now) == "cancelled"
+    keys = recalls.unfinished(by=by, site=cast.tokyo)
+    states = recalls.send(by=by, waiting=[(cast.tokyo, keys)], now=now)
+    assert set(states.values()) == {"cancelled"}
     assert sink.mails == []
 
 

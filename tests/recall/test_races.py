@@ -58,8 +58,8 @@ def test_one_of_eight_claims_wins(morning, sink):
     by, site = User.objects.system("recall"), morning.tokyo
     actions.plan(by=by, site=site, now=noon(site))
     key = actions.unfinished(by=by, site=site)[0]
-    outcomes = at_once(8, lambda: actions.send(by=by, site=site, delivery_id=key, now=noon(site)))
-    assert sorted(outcomes, key=str) == [None] * 7 + [Delivery.State.SENT]
+    outcomes = at_once(8, lambda: actions.send(by=by, waiting=[(site, [key])], now=noon(site)))
+    assert sorted(outcomes, key=len) == [{}] * 7 + [{key: Delivery.State.SENT}]
     assert len(sink.mails) == 1
 
 
@@ -82,7 +82,7 @@ def test_the_claim_is_there_for_all_to_see_while_the_server_thinks(morning, sink
         connection.close()
 
     sink.before_accepting = look
-    actions.send(by=by, site=site, delivery_id=key, now=noon(site))
+    actions.send(by=by, waiting=[(site, [key])], now=noon(site))
     assert seen == [Delivery.State.CLAIMED, 0]
 
 
@@ -102,7 +102,7 @@ def test_sending_refuses_to_run_inside_a_transaction(morning, sink):
     actions.plan(by=by, site=site, now=noon(site))
     key = actions.unfinished(by=by, site=site)[0]
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-        actions.send(by=by, site=site, delivery_id=key, now=noon(site))
+        actions.send(by=by, waiting=[(site, [key])], now=noon(site))
     assert sink.mails == []
 
 

@@ -383,10 +383,10 @@ def test_escalations_go_in_a_mail_of_their_own_to_who_they_are_for(cast, sink):
     recall(cast.tokyo)
     assert headings(sink, ANA) == [
         "OVERDUE: THE WINDOW HAS CLOSED",
-        "NOBODY HAS BEEN REACHED: AN ATTEMPT TO RECORD",
+        "NOT REACHED: AN ATTEMPT TO RECORD",
     ]
-    assert sorted(headings(sink, HIRO)) == sorted([*headings(sink, ANA), "OVERDUE FOR LONG"])
-    assert headings(sink, INES) == ["OVERDUE FOR VERY LONG"]
+    assert sorted(headings(sink, HIRO)) == sorted([*headings(sink, ANA), "LONG OVERDUE"])
+    assert headings(sink, INES) == ["VERY LONG OVERDUE"]
     assert sink.addresses == [ANA, HIRO, HIRO, INES]
 
 
@@ -494,8 +494,8 @@ def test_canaries_are_in_no_mail_header_log_task_or_output(
         everything += [raw.decode("utf-8"), str(message.items())]
         everything += [part.get_content() for part in message.walk() if not part.is_multipart()]
     for text in everything:
-        for secret in (*BETRAYALS, "987.65", "unreadable"):
-            assert secret not in text.lower()
+        assert not BETRAYALS.search(text)
+        assert not re.search("(?i)987[.]65|unreadable", text)
 
 
 def test_counts_only_leaves_study_numbers_out_of_every_part(cast, sink, clock):

@@ -77,8 +77,7 @@ def mails_of(day, clinic, by, now):
     mail.outbox = []
     with actions.at_site(clinic.site, by):
         keys = list(Delivery.objects.filter(digest__day=day).values_list("pk", flat=True))
-    for key in keys:
-        actions.send(by=by, site=clinic.site, delivery_id=key, now=now)
+    actions.send(by=by, waiting=[(clinic.site, keys)], now=now)
     return sorted(
         (one.to[0].partition("@")[0], int(re.search(r": (\d+) recall", one.subject)[1]))
         for one in mail.outbox

@@ -19,6 +19,7 @@ from .planning import at_site as at_site
 from .planning import plan as plan
 from .reach import left_out as left_out
 from .resending import resend as resend
+from .sending import batches as batches
 from .sending import judge as judge
 from .sending import send as send
 from .sending import unfinished as unfinished

@@ -105,8 +105,7 @@ def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool
     planned = _plan(by, site, now, at_once)
     actions.tell(by=by, site=site, now=now)
     handled = actions.unfinished(by=by, site=site)
-    for delivery_id in handled:
-        actions.send(by=by, site=site, delivery_id=delivery_id, now=now)
+    actions.send(by=by, waiting=[(site, some) for some in actions.batches(handled)], now=now)
     with scope(by, [site.pk]):
         deliveries = Delivery.objects.filter(pk__in=handled).order_by("pk")
         outcomes = list(deliveries.values("id", "state", "attempts", "error", "message_id"))
