@@ -73,11 +73,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Letter:
-    """A site's recall mail of a day: counts, study numbers, names of visits, days and links."""
+    """A site's recall mail of a day: counts, study numbers, names of visits, days and links.
+
+    ``readers`` are the names of everybody to whom it goes.
+    """
 
     site: str
     day: date
     groups: tuple[Group, ...]
+    readers: tuple[str, ...]
     link: str
     language: str
 
@@ -130,7 +134,9 @@ def write(
     counts: Mapping[Kind, int],
     lines: Iterable[tuple[Kind, Line]],
     language: str,
+    *,
     page: str,
+    readers: Iterable[str],
 ) -> Letter:
     """The letter of a site's day: how many of each kind, and the lines of the first of them.
 
@@ -143,7 +149,7 @@ def write(
         Group(kind, counts[kind], tuple(named.get(kind, ())), page)
         for kind in sorted(counts, key=URGENCY.__getitem__)
     )
-    return Letter(site.name, day, groups, absolute(reverse("recalls")), language)
+    return Letter(site.name, day, groups, tuple(readers), absolute(reverse("recalls")), language)
 
 
 def render(letter: Letter, *, can_pause: bool = False) -> Rendered:

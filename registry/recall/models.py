@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from django.db import models
@@ -180,3 +181,9 @@ class Delivery(SiteRecord):
                 name="delivery_unfinished",
             )
         ]
+
+    @property
+    def language(self) -> str:
+        """The language in which it went: the site's, or the recipient's at that time."""
+        found = re.search(r'<html lang="([\w-]+)"', self.html)
+        return found[1] if found else self.recipient.language

@@ -32,7 +32,7 @@ from .scene import outstanding
 SITES, RECIPIENTS = 20, 100
 SEED = 20
 KILLS = {"process": 12, "worker": 3, "beat": 3, "broker": 3, "database": 3}
-PATIENCE = 60  # seconds for the next mails
+PATIENCE = 120  # seconds for the next mails
 SLOW, LATER, NEVER, DROPS = FACES = (
     "slow.example",
     "later.example",

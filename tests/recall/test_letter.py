@@ -84,6 +84,13 @@ def test_within_a_group_what_closed_first_stands_first(cast, sink):
     assert numbers == [first.participant.study_number, later.participant.study_number]
 
 
+def test_it_says_to_whom_it_goes(cast, sink):
+    one_of_each(cast)
+    recall(cast.tokyo)
+    for kind in ("plain", "html"):
+        assert "This mail goes to: Ana Sato, Hiro Mori." in part(the_mail(sink), kind)
+
+
 def test_both_parts_say_the_same(cast, sink):
     one_of_each(cast)
     recall(cast.tokyo)
@@ -146,6 +153,7 @@ def test_a_template_is_given_nothing_but_numbers_visits_windows_and_links():
         "site",
         "day",
         "groups",
+        "readers",
         "link",
         "language",
     ]
@@ -203,7 +211,7 @@ def test_no_address_in_a_mail_changes_anything_on_get(cast, sink, client):
 def test_subjects(counts, subject):
     line = letter.Line("RIO-0001-A", "12 months", date(2026, 1, 1), date(2026, 2, 1), "x")
     groups = tuple(letter.Group(kind, number, (line,), "/") for kind, number in counts.items())
-    assert letter.Letter("Rio", date(2026, 1, 1), groups, "x", "en").subject == subject
+    assert letter.Letter("Rio", date(2026, 1, 1), groups, (), "x", "en").subject == subject
 
 
 def test_a_closed_window_is_called_overdue_even_when_the_outage_swallowed_its_warning(cast, sink):

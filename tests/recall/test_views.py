@@ -6,7 +6,7 @@ from django.urls import reverse
 from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.recall import actions
-from registry.recall.models import Delivery
+from registry.recall.models import Delivery, SiteTuning
 
 from .scene import noon, outstanding, recall
 
@@ -108,6 +108,19 @@ def test_the_mail_is_shown_as_it_went_in_a_frame_that_can_do_nothing(cast, clien
     ]
     assert framed.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+
+
+def test_the_mail_is_marked_with_the_language_in_which_it_went(cast, client, sink):
+    """The site's, whatever language its reader has."""
+    with user_scope(cast.ana):
+        SiteTuning.objects.create(site=cast.tokyo, weekdays=list(range(7)), language="ja")
+    outstanding(cast.ana, opens=-3, closes=60)
+    recall(cast.tokyo)
+    with user_scope(cast.ana):
+        delivery = Delivery.objects.get(recipient=cast.ana)
+    client.force_login(cast.ana)
+    page = client.get(reverse("recall", args=[delivery.pk])).content.decode()
+    assert page.count('lang="ja" translate="no"') == 2
 
 
 def test_a_mail_not_yet_written_has_no_html(cast, client):

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
@@ -66,6 +67,12 @@ class Composition:
             self._letters[key] = self._write(*key)
         return self._letters[key]
 
+    @cached_property
+    def _readers(self) -> list[str]:
+        """Everybody to whom it goes: who reads it sees whom to ask whether it is done."""
+        readers = User.objects.filter(pk__in=self.digest.deliveries.values("recipient"))
+        return list(readers.order_by("name").values_list("name", flat=True))
+
     def _write(self, language: str, kinds: frozenset[Kind]) -> letter.Rendered | None:
         due = [one for one in self.due if one.kind in kinds]
         if not due:
@@ -74,8 +81,15 @@ class Composition:
         with translation.override(language):
             named = [] if self.tuning.counts_only else lines_of(due[: letter.LONGEST])
             lines = [(one.group, line) for one, line in named]
-            page = reverse("recall_told", args=[self.digest.pk])
-            written = letter.write(self.site, self.today, counts, lines, language, page)
+            written = letter.write(
+                self.site,
+                self.today,
+                counts,
+                lines,
+                language,
+                page=reverse("recall_told", args=[self.digest.pk]),
+                readers=self._readers,
+            )
             return letter.render(written, can_pause=self.can_pause)
 
     def _still_due(self) -> Iterator[Due]:
