@@ -18,6 +18,8 @@ from registry.recall.models import Delivery
 from ..people import make_cast
 from .scene import noon, outstanding
 
+pytestmark = pytest.mark.slow
+
 State = Delivery.State
 
 
