@@ -19,6 +19,7 @@ from registry.access.scope import user_scope
 from registry.core import dates
 from registry.exports import actions, archive, tasks
 from registry.exports.models import Dataset
+from registry.exports.verification import problems
 from registry.imaging.models import Reading, Xray
 from registry.imaging.rules import final_grade
 from registry.participants import actions as participants
@@ -48,6 +49,13 @@ def test_the_file_proves_itself(built):
     assert {name: opened.sha256(name) for name in proven} == proven
     for row in opened.manifest["tables"]:
         assert row["expected"] == row["delivered"] == len(opened.table(row["table"]))
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_its_receiver_can_check_it(built, profile, tmp_path):
+    path = tmp_path / "dataset.zip"
+    path.write_bytes(built(profile).data)
+    assert list(problems(path)) == []
 
 
 def test_counts_are_those_of_the_registry(built):

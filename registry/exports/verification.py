@@ -1,0 +1,144 @@
+"""Whether a downloaded dataset is whole: from its files alone, without database or network."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from django.utils.translation import gettext as _
+
+MANIFEST, CODEBOOK = "manifest.json", "codebook.csv"
+SAID = ("table", "file", "expected", "delivered")  # what the manifest says of each table
+BLOCK = 2**20
+# What reading a damaged zip, gzip, text or table raises.
+DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
+
+
+class Files(Protocol):
+    """The files of a dataset, packed or not."""
+
+    def names(self) -> list[str]: ...
+
+    def open(self, name: str) -> IO[bytes]: ...
+
+
+class Packed:
+    """A dataset as it was downloaded."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive = archive
+
+    def names(self) -> list[str]:
+        return self.archive.namelist()
+
+    def open(self, name: str) -> IO[bytes]:
+        return self.archive.open(name)
+
+
+class Unpacked:
+    """A dataset that was unpacked into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return [path.relative_to(self.folder).as_posix() for path in found]
+
+    def open(self, name: str) -> IO[bytes]:
+        return (self.folder / name).open("rb")
+
+
+def problems(path: Path) -> Iterator[str]:
+    """What is wrong with the dataset at ``path``, a zip or the folder it was unpacked into.
+
+    Nothing, when every file is there and is the one that was delivered, and every table has the
+    rows that the registry counted and the columns that the codebook describes. Raises nothing for
+    damaged data.
+    """
+    if path.is_dir():
+        yield from _problems(Unpacked(path))
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield from _problems(Packed(archive))
+    except DAMAGED as error:
+        yield _("It cannot be read as a zip: %(reason)s. Download it again.") % {"reason": error}
+
+
+def _problems(files: Files) -> Iterator[str]:
+    times = Counter(files.names())
+    for name in sorted(name for name, number in times.items() if number > 1):
+        yield _("%(file)s: it is there more than once.") % {"file": name}
+    try:
+        with files.open(MANIFEST) as file:
+            manifest = json.load(file)
+        digests: dict[str, str] = dict(manifest["sha256"])
+        tables = [{said: one[said] for said in SAID} for one in manifest["tables"]]
+    except (KeyError, TypeError, *DAMAGED):
+        yield _("%(file)s: it is missing or cannot be read.") % {"file": MANIFEST}
+        return
+    for name in sorted(times.keys() - digests.keys() - {MANIFEST}):
+        yield _("%(file)s: the manifest does not name it.") % {"file": name}
+    sound = set()
+    for name, digest in digests.items():
+        if name not in times:
+            yield _("%(file)s: it is missing.") % {"file": name}
+        elif _digest(files, name) != digest:
+            yield _("%(file)s: it is not the file that was delivered (SHA-256).") % {"file": name}
+        else:
+            sound.add(name)
+    if CODEBOOK not in sound:
+        return
+    with files.open(CODEBOOK) as file:
+        described = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
+    for table in tables:
+        if table["file"] in sound:
+            columns = [row["column"] for row in described if row["table"] == table["table"]]
+            yield from _table_problems(files, table, columns)
+        elif table["file"] not in digests:
+            yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": table["file"]}
+
+
+def _digest(files: Files, name: str) -> str | None:
+    """The file's SHA-256, or None where it cannot be read to its end."""
+    digest = hashlib.sha256()
+    try:
+        with files.open(name) as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except DAMAGED:
+        return None
+    return digest.hexdigest()
+
+
+def _table_problems(files: Files, table: dict[str, Any], columns: list[str]) -> Iterator[str]:
+    name = {"file": table["file"]}
+    try:
+        with (
+            files.open(table["file"]) as file,
+            gzip.open(file) as raw,
+            io.TextIOWrapper(raw, "utf-8", newline="") as text,
+        ):
+            rows = csv.reader(text, strict=True)
+            header = next(rows, [])
+            widths = Counter(map(len, rows))
+    except DAMAGED as error:
+        yield _("%(file)s: it cannot be read: %(reason)s.") % (name | {"reason": error})
+        return
+    if header != columns:
+        yield _("%(file)s: its columns are not those of the codebook.") % name
+    if set(widths) - {len(header)}:
+        yield _("%(file)s: some rows have more or fewer values than columns.") % name
+    counts = {"found": widths.total(), "expected": table["expected"]}
+    if counts["found"] != counts["expected"] or table["delivered"] != counts["expected"]:
+        yield _("%(file)s: %(found)s of %(expected)s rows.") % (name | counts)
