@@ -79,7 +79,7 @@ def mails_of(day, clinic, by, now):
         keys = list(Delivery.objects.filter(digest__day=day).values_list("pk", flat=True))
     actions.send(by=by, waiting=[(clinic.site, keys)], now=now)
     return sorted(
-        (one.to[0].partition("@")[0], int(re.search(r": (\d+) recall", one.subject)[1]))
+        (one.to[0].partition("@")[0], int(re.search(r": (\d+) ", one.subject)[1]))
         for one in mail.outbox
     )
 
