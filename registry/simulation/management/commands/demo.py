@@ -60,8 +60,8 @@ class Command(BaseCommand):
                     self.load(participants)
                     self.start(running, port)
                     dataset = self.use(running)
+                    ready = True  # before it is told: who reads it may stop the demo at once
                     self.tell(dataset, time.monotonic() - began)
-                    ready = True
                     connections.close_all()
                     while True:
                         running.check()
