@@ -26,6 +26,7 @@ from .profiles import Profile
 from .release_views import ABSENCES, Table
 
 FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)  # the oldest a zip can say
+MANIFEST, CODEBOOK = "manifest.json", "codebook.csv"
 BLOCK = 2**20
 LEVEL = 6
 
@@ -119,10 +120,10 @@ def write_archive(
                 for table, file in zip(tables, files, strict=True)
             ],
         }
-        files.append(_write_text(archive, "codebook.csv", codebook_of(tables)))
+        files.append(_write_text(archive, CODEBOOK, codebook_of(tables)))
         files.append(_write_text(archive, "README.txt", readme(manifest, profile, tables)))
         manifest["sha256"] = {file.name: file.sha256 for file in files}
-        _write_text(archive, "manifest.json", json.dumps(manifest, indent=2) + "\n")
+        _write_text(archive, MANIFEST, json.dumps(manifest, indent=2) + "\n")
     return manifest
 
 

@@ -16,9 +16,9 @@ from typing import IO, Any, Protocol
 
 from django.utils.translation import gettext as _
 
-MANIFEST, CODEBOOK = "manifest.json", "codebook.csv"
+from .archive import BLOCK, CODEBOOK, MANIFEST
+
 SAID = ("table", "file", "expected", "delivered")  # what the manifest says of each table
-BLOCK = 2**20
 # What reading a damaged zip, gzip, text or table raises.
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
 

@@ -24,22 +24,28 @@ ROWS_A_PAGE = 100
 @require_safe
 @needs(Permission.VIEW)
 def recall_told(request: UserRequest, pk: int) -> HttpResponse:
-    """What a digest told and still holds, the most urgent first; with ``kind`` that group alone."""
+    """What a digest told and still holds, the most urgent first.
+
+    With ``kind`` only what stands in that group, or stood in it when it was told.
+    """
     digests = Digest.objects.visible_to(request.user).select_related("site")
     digest = get_object_or_404(digests, pk=pk)
     if not digest.tells:
         raise Http404
     due = actions.Composition(digest.site, digest, digest.site.today).due
-    counts = Counter(one.group for one in due)
     kind = request.GET.get("kind", "")
-    asked = [one for one in due if kind in ("", one.group)]
+    asked = [one for one in due if kind in ("", one.group, one.kind)]
+    counts = Counter(one.group for one in asked)
     shown = Paginator(asked, ROWS_A_PAGE).get_page(request.GET.get("page"))
     lines = groupby(actions.lines_of(list(shown)), lambda pair: pair[0].group)
     context = {
         "digest": digest,
         "kind": kind,
         "count": len(due),
-        "tabs": [(one, _(ABOUT[one].heading), number) for one, number in counts.items()],
+        "tabs": [
+            (one, _(ABOUT[one].heading), number)
+            for one, number in Counter(one.group for one in due).items()
+        ],
         "groups": [
             (_(ABOUT[one].heading), counts[one], _(ABOUT[one].request), list(rows))
             for one, rows in lines

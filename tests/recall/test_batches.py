@@ -145,15 +145,22 @@ def test_what_a_slow_server_leaves_no_time_for_goes_back_unsent(cast, sink, monk
     assert set(send(cast, keys)) == {keys[1]}
 
 
-def test_a_letter_that_cannot_be_written_keeps_no_other_from_going(cast, sink, monkeypatch):
+@pytest.mark.parametrize("error", [ZeroDivisionError("one"), ValueError("one")])
+def test_a_letter_that_cannot_be_written_is_tried_again_and_keeps_no_other_from_going(
+    cast, sink, monkeypatch, error
+):
     keys = plan(cast, "ja", "en")
     render = letter.render
-    monkeypatch.setattr(
-        letter, "render", lambda one, **more: 1 / 0 if one.language == "ja" else render(one, **more)
-    )
+
+    def failing(one, **more):
+        if one.language == "ja":
+            raise error
+        return render(one, **more)
+
+    monkeypatch.setattr(letter, "render", failing)
     assert list(send(cast, keys).values()) == [State.PLANNED, State.SENT, State.SENT]
     failed = rows(cast)["more0@example.org"]
-    assert (failed.error, failed.attempts) == ("ZeroDivisionError: division by zero", 1)
+    assert (failed.error, failed.attempts) == (f"{type(error).__name__}: one", 1)
     assert send(cast, keys) == {}  # not before its time
 
 

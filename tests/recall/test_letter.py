@@ -18,7 +18,7 @@ from registry.visits.actions import save_draft
 from registry.visits.models import Visit
 
 from .. import build
-from .scene import BETRAYALS, CANARY, canary, listen, noon, outstanding, recall
+from .scene import BETRAYALS, CANARY, canary, listen, noon, outstanding, recall, send_waiting
 
 
 def part(message, kind):
@@ -89,6 +89,16 @@ def test_it_says_to_whom_it_goes(cast, sink):
     recall(cast.tokyo)
     for kind in ("plain", "html"):
         assert "This mail goes to: Ana Sato, Hiro Mori." in part(the_mail(sink), kind)
+
+
+def test_it_does_not_say_that_it_goes_to_who_is_told_no_more(cast, sink):
+    one_of_each(cast)
+    by = User.objects.system("recall")
+    actions.plan(by=by, site=cast.tokyo, now=noon(cast.tokyo))
+    with user_scope(cast.kei):
+        User.objects.filter(pk=cast.hiro.pk).update(is_active=False)
+    send_waiting(cast.tokyo, noon(cast.tokyo))
+    assert "This mail goes to: Ana Sato." in part(the_mail(sink), "plain")
 
 
 def test_both_parts_say_the_same(cast, sink):

@@ -67,6 +67,17 @@ def test_what_was_entered_since_is_gone(cast, sink, linked):
     assert linked("overdue") == numbers(waits)
 
 
+def test_what_became_overdue_since_is_still_behind_the_link_of_its_mail(
+    cast, sink, linked, monkeypatch
+):
+    counts_only(cast)
+    visit = outstanding(cast.ana, opens=-60, closes=5)
+    recall(cast.tokyo)
+    later = cast.tokyo.today + timedelta(days=8)
+    monkeypatch.setattr(type(cast.tokyo), "today", later)
+    assert linked("closing") == numbers(visit)
+
+
 def test_without_a_group_it_lists_them_all_and_a_coordinator_can_hold_each_back(cast, sink, client):
     late = outstanding(cast.ana, opens=-60, closes=-9)
     open_ = outstanding(cast.ana, opens=-3, closes=60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -68,10 +68,16 @@ class Composition:
         return self._letters[key]
 
     @cached_property
-    def _readers(self) -> list[str]:
-        """Everybody to whom it goes: who reads it sees whom to ask whether it is done."""
-        readers = User.objects.filter(pk__in=self.digest.deliveries.values("recipient"))
-        return list(readers.order_by("name").values_list("name", flat=True))
+    def _sent_to(self) -> frozenset[int]:
+        return frozenset(self.digest.deliveries.values_list("recipient", flat=True))
+
+    def _readers(self, kinds: Collection[Kind]) -> list[str]:
+        """Who is told any of ``kinds`` in this digest: whom to ask whether it is done."""
+        return sorted(
+            user.name
+            for user in self.recipients
+            if user.pk in self._sent_to and not self.told_to(user).isdisjoint(kinds)
+        )
 
     def _write(self, language: str, kinds: frozenset[Kind]) -> letter.Rendered | None:
         due = [one for one in self.due if one.kind in kinds]
@@ -88,7 +94,7 @@ class Composition:
                 lines,
                 language,
                 page=reverse("recall_told", args=[self.digest.pk]),
-                readers=self._readers,
+                readers=self._readers({one.kind for one in due}),
             )
             return letter.render(written, can_pause=self.can_pause)
 

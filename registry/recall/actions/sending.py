@@ -133,25 +133,29 @@ def _write(
     """The delivery's mail, if there is one, and what to write of the delivery."""
     try:
         told, rendered = compose()
-        message = _message(delivery, rendered) if rendered else None
     except DatabaseError:
         raise  # the transaction is lost
     except Exception as error:
         logger.exception("Recall delivery %s cannot be written.", delivery.pk)
+        return _failed(delivery, permanent=False, reason=f"{type(error).__name__}: {error}"), None
+    if not rendered:
+        if told:
+            reason = _("Nothing was left to say when the mail was to go.")
+        else:
+            reason = _("The recipient is no longer told of this at the site.")
+        return {"state": State.CANCELLED, "error": reason}, None
+    try:
+        message = _message(delivery, rendered)
+    except Exception as error:
         return _failed(delivery, *judge(error)), None
-    if rendered:
-        kept = {
-            "subject": rendered.subject,
-            "text": rendered.text,
-            "html": rendered.html,
-            "calendar": rendered.calendar.text if rendered.calendar else "",
-        }
-        return kept | {"state": State.CLAIMED, "claimed_at": claim.made_at}, message
-    if told:
-        reason = _("Nothing was left to say when the mail was to go.")
-    else:
-        reason = _("The recipient is no longer told of this at the site.")
-    return {"state": State.CANCELLED, "error": reason}, None
+    return {
+        "state": State.CLAIMED,
+        "claimed_at": claim.made_at,
+        "subject": rendered.subject,
+        "text": rendered.text,
+        "html": rendered.html,
+        "calendar": rendered.calendar.text if rendered.calendar else "",
+    }, message
 
 
 def _compose(
