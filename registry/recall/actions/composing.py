@@ -54,11 +54,19 @@ class Composition:
 
     def told_to(self, user: User) -> frozenset[Kind]:
         """The kinds of this digest that ``user`` is told; none for who is no recipient any more."""
-        if user.pk in self.paused:
-            return frozenset()
-        roles: set[Role] = self.recipients.get(user, set())
-        kinds = frozenset[Kind]().union(*(self.tuning.told_to(role) for role in roles))
-        return frozenset(kind for kind in kinds if mail_of(kind) == self.digest.kind)
+        return self._told.get(user, frozenset())
+
+    @cached_property
+    def _told(self) -> dict[User, frozenset[Kind]]:
+        by_role = {
+            role: {kind for kind in self.tuning.told_to(role) if mail_of(kind) == self.digest.kind}
+            for role in Role
+        }
+        return {
+            user: frozenset[Kind]().union(*(by_role[role] for role in roles))
+            for user, roles in self.recipients.items()
+            if user.pk not in self.paused
+        }
 
     def letter_for(self, user: User) -> letter.Rendered | None:
         """What ``user`` gets; None when nothing is left to say to them."""
@@ -75,8 +83,8 @@ class Composition:
         """Who is told any of ``kinds`` in this digest: whom to ask whether it is done."""
         return sorted(
             user.name
-            for user in self.recipients
-            if user.pk in self._sent_to and not self.told_to(user).isdisjoint(kinds)
+            for user, told in self._told.items()
+            if user.pk in self._sent_to and not told.isdisjoint(kinds)
         )
 
     def _write(self, language: str, kinds: frozenset[Kind]) -> letter.Rendered | None:
