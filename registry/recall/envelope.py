@@ -56,6 +56,6 @@ def charset_of(text: str) -> Charset:
     Quoted-printable, or Base64 where most letters are not of the Latin alphabet.
     """
     charset = Charset("utf-8")
-    foreign = sum(not one.isascii() for one in text)
+    foreign = len(text) - len(text.encode("ascii", "ignore"))
     charset.body_encoding = BASE64 if foreign > len(text) / 6 else QP
     return charset

@@ -40,7 +40,7 @@ from .telling import NOTICES, Notices
 
 logger = logging.getLogger(__name__)
 
-BATCH = 20  # mails claimed at once
+BATCH = 50  # mails claimed at once: most digests have fewer readers, and so are read once
 SMTP_TIMEOUT = 60  # seconds without an answer
 # No mail goes with older facts than these. Together with the slowest mail (seven answers to
 # connect, or five to hand over) it stays below the life of a claim.
