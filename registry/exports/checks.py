@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 from registry.core import codebook
 
 from .profiles import PROFILES, Profile, UnmappedError
-from .release_views import tables
+from .tables import tables
 
 LONGEST_NAME = 63  # PostgreSQL cuts longer names, and two could become one
 

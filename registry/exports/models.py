@@ -66,8 +66,18 @@ class DatasetProject(models.Model):
         return self.title
 
 
+def _all_formats() -> list[str]:
+    """What requests had before they could choose."""
+    return ["csv", "parquet"]
+
+
 class DatasetRequest(models.Model):
-    """What a project asks for: a profile, forms, arms; and what a steward said."""
+    """What a project asks for, and what a steward said.
+
+    Participants are those of ``arms``; of ``sites`` (keys), enrolled ``enrolled_from`` to
+    ``enrolled_to``, with one of ``classes`` (0 to 6, the worse leg at baseline). Of the last three
+    an empty one asks for all.
+    """
 
     class State(models.TextChoices):
         ASKED = "asked", _("Waiting for a steward")
@@ -80,6 +90,11 @@ class DatasetRequest(models.Model):
     profile = models.CharField(max_length=20)
     forms = ArrayField(models.CharField(max_length=30))
     arms = ArrayField(models.CharField(max_length=20))
+    sites = ArrayField(models.BigIntegerField(), default=list)
+    enrolled_from = models.DateField(null=True)
+    enrolled_to = models.DateField(null=True)
+    classes = ArrayField(models.SmallIntegerField(), default=list)
+    formats = ArrayField(models.CharField(max_length=20), default=_all_formats)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     asked_at = models.DateTimeField(auto_now_add=True)

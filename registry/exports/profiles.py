@@ -5,24 +5,23 @@ study day, ``withhold`` never, and ``group`` only as the profile's ``mapping`` b
 table of the protocol's forms). What has no rule stops the build by a system check. Every band and
 step is declared here and nowhere else.
 
-Expressions are SQL over one row: ``{c}`` is the item's column, ``{enrolled}`` the participant's
-day of enrolment, ``{site}`` his site, ``{project}`` the dataset's project, ``{sharing}`` the
-participants in the dataset.
+Expressions are SQL over one row ``t``: ``{c}`` is the item's column, ``p`` the participant's row of
+``release.people``. What an expression reads elsewhere is joined once, for all rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 from psycopg import sql
+from psycopg.sql import Composable, Composed
 
 from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
-
-from .worked_out import AGE_AT_FIRST_ULCER, ULCER_OUTCOME
 
 SMALLEST: Final = 8
 """People below which a group is hidden, in datasets' rare values and in previews alike."""
@@ -46,6 +45,7 @@ class Column:
     """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label.
 
     ``masked``: in some rows its value is hidden, so no absence code of its item leaves either.
+    ``join`` is what ``sql`` reads beside the row.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Column:
     form: str = ""
     item: str = ""
     masked: bool = False
+    join: Composable = field(default_factory=partial(Composed, ()))
 
     @property
     def kind_label(self) -> str:
@@ -67,7 +68,8 @@ class Column:
 class As:
     """A coarsened column that an item leaves as; ``name`` stands for the item's in its name.
 
-    ``masked``: its ``sql`` hides the values of some rows for what these rows are.
+    ``masked``: its ``sql`` hides the values of some rows for what these rows are. ``join``: what
+    it reads beside the row, at most one row for each.
     """
 
     sql: str
@@ -77,6 +79,7 @@ class As:
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
     masked: bool = False
+    join: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,7 @@ class Profile:
                 form=entry.form,
                 item=entry.name,
                 masked=rule.masked,
+                join=_written(rule.join, column),
             )
 
     def worked_out_columns(self, form: str) -> Iterator[Column]:
@@ -195,28 +199,23 @@ class Profile:
                     choices=rule.choices,
                     form=form,
                     item=name.partition(".")[2],
+                    join=sql.SQL(rule.join),
                 )
 
 
 def _written(template: str, column: sql.Composable) -> sql.Composable:
-    return sql.SQL(template).format(
-        c=column,
-        enrolled=sql.Identifier("p", "enrolled_on"),
-        project=sql.Identifier("p", "project_id"),
-        site=sql.Identifier("p", "site_id"),
-        sharing=sql.Identifier("release", "sharing"),
-    )
+    return sql.SQL(template).format(c=column)
 
 
 # A day known exactly leaves so; of a month or a year the months or years from that of enrolment, as
 # days of round length: counted from the day of enrolment itself they would give it back (ADR 9).
 # Plain sums, since a text like 2026-02-31 must not stop a build.
 _DAYS = """CASE length({c})
-    WHEN 4 THEN ({c}::int - extract(year FROM {enrolled})::int) * 365
+    WHEN 4 THEN ({c}::int - extract(year FROM p.enrolled_on)::int) * 365
     WHEN 7 THEN (left({c}, 4)::int * 12 + right({c}, 2)::int
-        - extract(year FROM {enrolled})::int * 12 - extract(month FROM {enrolled})::int) * 30
+        - extract(year FROM p.enrolled_on)::int * 12 - extract(month FROM p.enrolled_on)::int) * 30
     ELSE make_date(left({c}, 4)::int, substr({c}, 6, 2)::int, 1) + right({c}, 2)::int - 1
-        - {enrolled}
+        - p.enrolled_on
 END"""
 _PRECISION = "CASE length({c}) WHEN 4 THEN 'year' WHEN 7 THEN 'month' WHEN 10 THEN 'day' END"
 _PRECISIONS = {word: word for word in ("year", "month", "day")}
@@ -229,7 +228,7 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
     match entry.kind:
         case Kind.DATE:
             text = gettext("%(label)s (days from enrolment)") % {"label": label}
-            day = _written("{c} - {enrolled}", column)
+            day = _written("{c} - p.enrolled_on", column)
             yield Column(name, text, Kind.NUMBER, day, "d", **about)
         case Kind.PARTIAL_DATE:
             text = gettext("%(label)s (days from enrolment; a month counts 30, a year 365)")
@@ -245,7 +244,7 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
             )
         case Kind.YEAR:
             text = gettext("%(label)s (years before enrolment)") % {"label": label}
-            years = _written("extract(year FROM {enrolled})::int - {c}", column)
+            years = _written("extract(year FROM p.enrolled_on)::int - {c}", column)
             yield Column(name, text, Kind.NUMBER, years, "a", **about)
         case _:
             raise UnmappedError(f"{name} is a date that is neither date nor year: map it.")
@@ -297,22 +296,25 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
 # -- expressions -----------------------------------------------------------------------------
 
 
-def _stand_in(kind: str, key: str) -> str:
+def _stand_in(kind: str, key: str, label: str) -> As:
     """A random number, drawn for the project, in the place of a site or a person."""
-    return (
-        "(SELECT s.number FROM public.exports_standin s WHERE s.project_id = {project}"  # noqa: S608
-        f" AND s.kind = '{kind}' AND s.key = {key})"
+    return As(
+        f"{kind}_standin.number",
+        Kind.NUMBER,
+        label,
+        join=f" LEFT JOIN public.exports_standin {kind}_standin ON {kind}_standin.kind = '{kind}'"
+        f" AND {kind}_standin.project_id = p.project_id AND {kind}_standin.key = {key}",
     )
 
 
-EXAMINER_KEY: Final = "encode(sha256(convert_to({site} || ':' || {c}, 'UTF8')), 'hex')"
+EXAMINER_KEY: Final = "encode(sha256(convert_to(p.site_id || ':' || {c}, 'UTF8')), 'hex')"
 """Who examined, as a key of stand-ins: typed as text, and one person only within a site."""
 
 # Whole years: finer steps would give the day of enrolment back, since onsets count from mid-year.
 # The month of onset is read beside its year, as rules.disease_duration_years does.
 # greatest() passes over NULL: without an onset there is no duration, not one of 0.
-_DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FROM {enrolled})
-    + (extract(doy FROM {enrolled}) - 1) / 365.25
+_DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FROM p.enrolled_on)
+    + (extract(doy FROM p.enrolled_on) - 1) / 365.25
     - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
 
 _TEN_YEARS = (
@@ -358,6 +360,7 @@ _BMI_CLASSES = {
     "obese_2": gettext_noop("obesity class II, 35 to under 40"),
     "obese_3": gettext_noop("obesity class III, 40 or more"),
 }
+_ULCER_OUTCOMES = " LEFT JOIN release.ulcer_outcomes o ON o.id = t.id"
 _BY_FIVE = "(round({c} / 5) * 5)::int"
 
 _BASE: Mapping[str, Rule] = {
@@ -392,7 +395,7 @@ SAFE_HARBOR = Profile(
         "participant.site": OUT,
         "participant.sex": As(
             "CASE WHEN {c} <> 'other'"  # noqa: S608
-            " OR (SELECT count(*) FROM {sharing} o WHERE o.sex = 'other')"
+            " OR (SELECT count(*) FROM release.people o WHERE o.sex = 'other')"
             f" >= {SMALLEST} THEN {{c}} END",
             Kind.CHOICE,
         ),
@@ -451,10 +454,11 @@ SAFE_HARBOR = Profile(
     },
     {
         "ulcer.ulcer_outcome": As(
-            f"CASE {ULCER_OUTCOME} WHEN 'healed' THEN 'healed' ELSE 'not_healed' END",
+            "CASE o.outcome WHEN 'healed' THEN 'healed' ELSE 'not_healed' END",
             Kind.CHOICE,
             gettext_noop("Outcome"),
             choices={"healed": gettext_noop("healed"), "not_healed": gettext_noop("not healed")},
+            join=_ULCER_OUTCOMES,
         ),
     },
 )
@@ -468,9 +472,7 @@ LIMITED = Profile(
     ),
     {
         **_BASE,
-        "participant.site": As(
-            _stand_in("site", "{c}::text"), Kind.NUMBER, gettext_noop("Site (random number)")
-        ),
+        "participant.site": _stand_in("site", "{c}::text", gettext_noop("Site (random number)")),
         "participant.sex": AS_IS,
         "participant.age_at_enrolment": As(
             "least({c}, 90)",
@@ -502,25 +504,20 @@ LIMITED = Profile(
         "calcinosis.proposed": AS_IS,
         "calcinosis.overridden_to": AS_IS,
         "calcinosis.calcinosis_type": AS_IS,
-        "examiner": As(
-            _stand_in("examiner", EXAMINER_KEY),
-            Kind.NUMBER,
-            gettext_noop("Examiner (random number)"),
-        ),
-        "reader": As(
-            _stand_in("reader", "{c}::text"), Kind.NUMBER, gettext_noop("Reader (random number)")
-        ),
+        "examiner": _stand_in("examiner", EXAMINER_KEY, gettext_noop("Examiner (random number)")),
+        "reader": _stand_in("reader", "{c}::text", gettext_noop("Reader (random number)")),
     },
     {
         "participant.age_at_first_ulcer": As(
-            _TEN_YEARS.format(c=AGE_AT_FIRST_ULCER),
+            _TEN_YEARS.format(c="a.age"),
             Kind.CHOICE,
             gettext_noop("Age at the first ulcer, ten-year bands"),
             unit="a",
             choices=_BANDS_OF_AGE,
+            join=" LEFT JOIN release.first_ulcers a ON a.id = t.id",
         ),
         "ulcer.ulcer_outcome": As(
-            ULCER_OUTCOME,
+            "o.outcome",
             Kind.CHOICE,
             gettext_noop("Outcome"),
             choices={
@@ -529,6 +526,7 @@ LIMITED = Profile(
                 "died": gettext_noop("died"),
                 "censored": gettext_noop("censored"),
             },
+            join=_ULCER_OUTCOMES,
         ),
     },
 )

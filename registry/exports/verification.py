@@ -10,17 +10,20 @@ import json
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from django.utils.translation import gettext as _
 
-from .archive import BLOCK, CODEBOOK, MANIFEST
+from .about import CODEBOOK
+from .archive import BLOCK, MANIFEST
 
-SAID = ("table", "file", "expected", "delivered")  # what the manifest says of each table
 # What reading a damaged zip, gzip, text or table raises.
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
+
+
+Reader = Callable[[IO[bytes]], tuple[list[str], Counter[int]]]
 
 
 class Files(Protocol):
@@ -83,7 +86,11 @@ def _problems(files: Files) -> Iterator[str]:
         with files.open(MANIFEST) as file:
             manifest = json.load(file)
         digests: dict[str, str] = dict(manifest["sha256"])
-        tables = [{said: one[said] for said in SAID} for one in manifest["tables"]]
+        tables = [
+            (one["table"], dict(one["files"]), one["expected"], one["delivered"])
+            for one in manifest["tables"]
+        ]
+        readers = {one: READERS[one] for _table, held, *_rows in tables for one in held}
     except (KeyError, TypeError, *DAMAGED):
         yield _("%(file)s: it is missing or cannot be read.") % {"file": MANIFEST}
         return
@@ -101,12 +108,15 @@ def _problems(files: Files) -> Iterator[str]:
         return
     with files.open(CODEBOOK) as file:
         described = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
-    for table in tables:
-        if table["file"] in sound:
-            columns = [row["column"] for row in described if row["table"] == table["table"]]
-            yield from _table_problems(files, table, columns)
-        elif table["file"] not in digests:
-            yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": table["file"]}
+    for table, held, expected, delivered in tables:
+        columns = [row["column"] for row in described if row["table"] == table]
+        for one, name in held.items():
+            if name in sound:
+                yield from _file_problems(files, name, readers[one], columns, expected)
+            elif name not in digests:
+                yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": name}
+        if delivered != expected:
+            yield _rows(table, delivered, expected)
 
 
 def _digest(files: Files, name: str) -> str | None:
@@ -121,17 +131,13 @@ def _digest(files: Files, name: str) -> str | None:
     return digest.hexdigest()
 
 
-def _table_problems(files: Files, table: dict[str, Any], columns: list[str]) -> Iterator[str]:
-    name = {"file": table["file"]}
+def _file_problems(
+    files: Files, file: str, read: Reader, columns: list[str], expected: int
+) -> Iterator[str]:
+    name = {"file": file}
     try:
-        with (
-            files.open(table["file"]) as file,
-            gzip.open(file) as raw,
-            io.TextIOWrapper(raw, "utf-8", newline="") as text,
-        ):
-            rows = csv.reader(text, strict=True)
-            header = next(rows, [])
-            widths = Counter(map(len, rows))
+        with files.open(file) as raw:
+            header, widths = read(raw)
     except DAMAGED as error:
         yield _("%(file)s: it cannot be read: %(reason)s.") % (name | {"reason": error})
         return
@@ -139,6 +145,35 @@ def _table_problems(files: Files, table: dict[str, Any], columns: list[str]) -> 
         yield _("%(file)s: its columns are not those of the codebook.") % name
     if set(widths) - {len(header)}:
         yield _("%(file)s: some rows have more or fewer values than columns.") % name
-    counts = {"found": widths.total(), "expected": table["expected"]}
-    if counts["found"] != counts["expected"] or table["delivered"] != counts["expected"]:
-        yield _("%(file)s: %(found)s of %(expected)s rows.") % (name | counts)
+    if widths.total() != expected:
+        yield _rows(file, widths.total(), expected)
+
+
+def _rows(name: str, found: int, expected: int) -> str:
+    about = {"file": name, "found": found, "expected": expected}
+    return _("%(file)s: %(found)s of %(expected)s rows.") % about
+
+
+# -- a file's columns, and its rows by how many values they have --------------------------------
+
+
+def _csv(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+    with gzip.open(file) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as text:
+        rows = csv.reader(text, strict=True)
+        return next(rows, []), Counter(map(len, rows))
+
+
+def _parquet(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with pa.PythonFile(file, mode="r") as raw, parquet.ParquetFile(raw) as read:
+            header = read.schema_arrow.names
+            rows = sum(batch.num_rows for batch in read.iter_batches())
+    except pa.ArrowException as error:
+        raise ValueError(error) from error
+    return header, Counter({len(header): rows})
+
+
+READERS: dict[str, Reader] = {"csv": _csv, "parquet": _parquet}

@@ -21,7 +21,7 @@ from .actions import ExportError
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
-from .release_views import tables
+from .tables import tables
 
 LINK_LASTS = 15 * 60  # seconds
 SALT = "registry.exports.download"

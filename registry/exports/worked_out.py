@@ -1,47 +1,87 @@
-"""Columns that no single item holds: SQL over a row ``t`` of the table that carries them.
+"""What no single item holds: worked out over several records of a participant, in sets.
 
-Only finished forms count, as everywhere in a dataset.
+Views of schema ``release`` over the records as of the cut-off.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
 
-_FINISHED = (
-    "JOIN public.visits_formentry f ON f.id = r.entry_id AND f.state IN ('complete', 'verified')"
+from psycopg import sql
+
+from registry.participants.models import Participant
+from registry.ulcers.models import PastUlcer, Ulcer, UlcerAssessment
+from registry.visits.models import End, Event, FormEntry, LegCheck
+
+from .as_of import as_of
+
+SQL = sql.SQL
+
+# Competing, as ulcers.rules.ulcer_outcome says it: whichever came first. Healed is closed (ulcers.
+# rules.course), as of that day, once a look 14 days later or more is closed too, and nothing else
+# was seen in between: looks are in one spell while as many open ones stand before them.
+ULCER_OUTCOMES = SQL("""
+CREATE VIEW release.ulcer_outcomes AS
+WITH looks AS (
+    SELECT a.ulcer_id, a.assessed_on, bool_and(a.ulcer_status = 'closed') AS closed
+    FROM {assessment} a GROUP BY 1, 2
+), spells AS (
+    SELECT l.*, count(*) FILTER (WHERE NOT closed) OVER (
+        PARTITION BY ulcer_id ORDER BY assessed_on) AS spell
+    FROM looks l
+), ends AS (
+    SELECT ulcer_id, 'healed' AS outcome, 0 AS rank, min(assessed_on) AS on_day
+    FROM spells WHERE closed GROUP BY ulcer_id, spell
+    HAVING max(assessed_on) >= min(assessed_on) + 14
+    UNION ALL
+    SELECT u.id, 'amputated', 1, r.occurred_on
+    FROM {event} r JOIN {entry} e ON e.id = r.entry_id
+    JOIN {ulcer} u ON u.participant_id = e.participant_id AND u.limb = r.limb
+    WHERE r.kind IN ('amputation_below_knee', 'amputation_above_knee')
+    UNION ALL
+    SELECT u.id, 'amputated', 1, r.done_on
+    FROM {leg_check} r JOIN {entry} e ON e.id = r.entry_id
+    JOIN {ulcer} u ON u.participant_id = e.participant_id AND u.limb = e.limb
+    WHERE r.leg_status <> 'present'
+    UNION ALL
+    SELECT u.id, 'died', 2, r.occurred_on
+    FROM {event} r JOIN {entry} e ON e.id = r.entry_id
+    JOIN {ulcer} u ON u.participant_id = e.participant_id WHERE r.kind = 'death'
+    UNION ALL
+    SELECT u.id, 'died', 2, r.ended_on
+    FROM {end} r JOIN {entry} e ON e.id = r.entry_id
+    JOIN {ulcer} u ON u.participant_id = e.participant_id WHERE r.reason = 'died'
 )
+SELECT u.id, coalesce(first.outcome, 'censored') AS outcome
+FROM {ulcer} u LEFT JOIN (
+    SELECT DISTINCT ON (ulcer_id) ulcer_id, outcome FROM ends ORDER BY ulcer_id, on_day, rank
+) first ON first.ulcer_id = u.id
+""")
 
-# ulcers.rules.course: closed is healed, as of that day, once a look 14 days later or more is
-# closed too, and nothing else was seen in between.
-_HEALED_ON = f"""(WITH seen AS (SELECT r.ulcer_status AS status, r.assessed_on AS on_day
-        FROM public.ulcers_ulcerassessment r {_FINISHED} WHERE r.ulcer_id = t.id)
-    SELECT min(a.on_day) FROM seen a JOIN seen b ON b.on_day >= a.on_day + 14
-    WHERE a.status = 'closed' AND b.status = 'closed' AND NOT EXISTS
-        (SELECT FROM seen o WHERE o.status <> 'closed'
-         AND o.on_day BETWEEN a.on_day AND b.on_day))"""  # noqa: S608
+# To a year: the participant's age at enrolment less the years since the first onset.
+FIRST_ULCERS = SQL("""
+CREATE VIEW release.first_ulcers AS
+SELECT p.id, p.age_at_enrolment
+    - (extract(year FROM p.enrolled_on)::int - min(left(o.onset_on, 4)::int)) AS age
+FROM (SELECT participant_id, onset_on FROM {ulcer}
+      UNION ALL SELECT e.participant_id, r.onset_on
+      FROM {past_ulcer} r JOIN {entry} e ON e.id = r.entry_id) o
+JOIN {participant} p ON p.id = o.participant_id
+GROUP BY p.id, p.age_at_enrolment, p.enrolled_on
+""")
 
-_LEG_LOST_ON = f"""least(
-    (SELECT min(r.occurred_on) FROM public.visits_event r {_FINISHED}
-        WHERE f.participant_id = t.participant_id AND r.limb = t.limb
-        AND r.kind IN ('amputation_below_knee', 'amputation_above_knee')),
-    (SELECT min(r.done_on) FROM public.visits_legcheck r {_FINISHED}
-        WHERE f.participant_id = t.participant_id AND f.limb = t.limb
-        AND r.leg_status <> 'present'))"""  # noqa: S608
 
-_DIED_ON = f"""least(
-    (SELECT min(r.occurred_on) FROM public.visits_event r {_FINISHED}
-        WHERE f.participant_id = t.participant_id AND r.kind = 'death'),
-    (SELECT min(r.ended_on) FROM public.visits_end r {_FINISHED}
-        WHERE f.participant_id = t.participant_id AND r.reason = 'died'))"""  # noqa: S608
-
-ULCER_OUTCOME: Final = f"""coalesce((SELECT c.outcome FROM (VALUES ('healed', 0, {_HEALED_ON}),
-        ('amputated', 1, {_LEG_LOST_ON}), ('died', 2, {_DIED_ON})) c (outcome, rank, on_day)
-    WHERE c.on_day IS NOT NULL ORDER BY c.on_day, c.rank LIMIT 1), 'censored')"""  # noqa: S608
-"""The outcome of an ulcer: competing, as :func:`registry.ulcers.rules.ulcer_outcome` says it."""
-
-AGE_AT_FIRST_ULCER: Final = f"""(SELECT t.age_at_enrolment
-        - (extract(year FROM t.enrolled_on)::int - min(left(o.onset_on, 4)::int))
-    FROM (SELECT r.onset_on FROM public.ulcers_ulcer r WHERE r.participant_id = t.id
-        UNION ALL SELECT r.onset_on FROM public.ulcers_pastulcer r {_FINISHED}
-        WHERE f.participant_id = t.id) o)"""  # noqa: S608
-"""Years of age at the first ulcer recorded or reported, to a year; of a participant."""
+def statements() -> Iterator[sql.Composable]:
+    """The views."""
+    models = {
+        "assessment": UlcerAssessment,
+        "end": End,
+        "entry": FormEntry,
+        "event": Event,
+        "leg_check": LegCheck,
+        "participant": Participant,
+        "past_ulcer": PastUlcer,
+        "ulcer": Ulcer,
+    }
+    for view in (ULCER_OUTCOMES, FIRST_ULCERS):
+        yield view.format(**{name: as_of(model) for name, model in models.items()})

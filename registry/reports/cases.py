@@ -14,10 +14,9 @@ from registry.imaging.models import Reading
 from registry.imaging.rules import final_grade
 from registry.participants.models import Participants
 from registry.participants.rules import disease_duration_years
+from registry.visits.schedule import BASELINE
 
 from .tokoro import Case, Grade, worst_leg
-
-BASELINE = "BL"
 
 
 def baseline_cases(participants: Participants) -> list[Case]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext
 
+BASELINE = "BL"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -96,7 +98,7 @@ HEALING_CONFIRMATION = (Asked("leg_check"), Asked("ulcers"))
 PLAN_1_0 = Plan(
     "1.0",
     (
-        PlannedVisit("BL", "Baseline", 0, 0, 14, FULL, EVERY_ARM),
+        PlannedVisit(BASELINE, "Baseline", 0, 0, 14, FULL, EVERY_ARM),
         PlannedVisit("M03", "3 months", 91, 21, 21, SHORT),
         PlannedVisit("M06", "6 months", 182, 28, 28, SHORT),
         PlannedVisit("M12", "12 months", 365, 42, 42, YEARLY),

@@ -54,7 +54,7 @@ class Opened:
         return json.loads(self.files["manifest.json"])
 
     def text(self, table: str) -> str:
-        return gzip.decompress(self.files[f"{table}.csv.gz"]).decode()
+        return gzip.decompress(self.files[f"csv/{table}.csv.gz"]).decode()
 
     def table(self, table: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self.text(table), newline=""), strict=True))

@@ -14,7 +14,7 @@ from registry.access.models import Membership, User
 from registry.access.roles import Role
 from registry.access.scope import scope
 from registry.exports import actions, tasks, views
-from registry.exports.actions import ExportError
+from registry.exports.actions import ExportError, building
 from registry.exports.models import Dataset, DatasetRequest, Download
 
 from .. import build
@@ -91,7 +91,7 @@ def test_the_fragment_is_the_progress_alone(cohort, order, shown):
 
 def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, shown):
     dataset = order()
-    actions._fail(dataset, "ceap: 3 of 4 rows were delivered.")
+    building._fail(dataset, "ceap: 3 of 4 rows were delivered.")
     got = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert "3 of 4 rows" in got
     assert "hx-trigger" not in got
@@ -248,7 +248,7 @@ def test_an_altered_or_missing_file_is_never_served(cohort, built, shown):
 def test_a_failed_dataset_is_not_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
-    actions._fail(dataset, "late")
+    building._fail(dataset, "late")
     assert shown(cohort.fay, "download_dataset", dataset.pk, token).status_code == 409
 
 

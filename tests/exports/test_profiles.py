@@ -15,8 +15,8 @@ from registry.core.dictionary import Kind, Privacy
 from registry.exports import rules
 from registry.exports.checks import problems_of
 from registry.exports.profiles import LIMITED, PROFILES, SAFE_HARBOR, UnmappedError
-from registry.exports.release_views import tables
 from registry.exports.rules import Count, Some
+from registry.exports.tables import tables
 
 from .. import build
 

@@ -33,7 +33,12 @@ def contents(rows=ROWS, **manifest):
     }
     said = {
         "tables": [
-            {"table": "participants", "file": "participants.csv.gz", "expected": 2, "delivered": 2}
+            {
+                "table": "participants",
+                "files": {"csv": "participants.csv.gz"},
+                "expected": 2,
+                "delivered": 2,
+            }
         ],
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
@@ -84,7 +89,14 @@ def test_a_file_that_is_missing_or_changed_is_named(check, name):
 
 
 @pytest.mark.parametrize(
-    "manifest", [b"", b"{", b"[]", b'{"tables": []}', b'{"sha256": {}, "tables": [{}]}']
+    "manifest",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"tables": []}',
+        b'{"sha256": {}, "tables": [{}]}',
+    ],
 )
 def test_a_manifest_that_says_nothing_is_no_manifest(check, manifest):
     files = contents() | {"manifest.json": manifest}

@@ -1,5 +1,7 @@
 """What the release roles can reach: the views of their profile, and only while a build runs."""
 
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 from django.db import connection, connections
@@ -8,7 +10,7 @@ from psycopg import sql
 from registry.access.scope import user_scope
 from registry.exports.models import Dataset
 from registry.exports.profiles import PROFILES
-from registry.exports.release_views import tables
+from registry.exports.tables import tables
 from registry.participants.models import Consent
 
 
@@ -62,7 +64,13 @@ def test_a_profiles_role_reads_its_views_and_nothing_else(release, profile):
     release.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(profile.schema)))
     views = {f"{profile.schema}.{table.name}" for table in tables(profile)}
     assert readable(release) == views | {f"{profile.schema}.expected"}
-    for refused in ("registry_draw_pseudonyms()", "registry_sharing_counts()"):
+    for refused in (
+        "registry_prepare_dataset()",
+        "registry_draw_pseudonyms()",
+        "registry_forget_dataset()",
+        "registry_sharing_counts()",
+        "release.take_back(now())",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             release.execute(f"SELECT {refused}")
 
@@ -74,7 +82,9 @@ def test_what_identifies_is_refused(release):
         "SELECT * FROM participants_participant",
         "SELECT * FROM exports_pseudonym",
         "SELECT * FROM exports_standin",
-        "SELECT * FROM release.sharing",
+        "SELECT * FROM release.people",
+        "SELECT * FROM release.undone",
+        "SELECT * FROM release.visits_visit",
         "SELECT * FROM audit_change",
         "DELETE FROM exports_dataset",
         "CREATE TABLE stolen (a int)",
@@ -83,22 +93,46 @@ def test_what_identifies_is_refused(release):
             release.execute(statement)
 
 
-def rows_seen(session, dataset_id, table="participants", profile="safe_harbor"):
-    with session.transaction():
+@contextmanager
+def prepared(session, dataset_id):
+    """What a build does first; nothing of it stays."""
+    with session.transaction(force_rollback=True):
         session.execute("SELECT set_config('registry.dataset', %s, true)", [str(dataset_id)])
-        session.execute(f"SET LOCAL ROLE release_{profile}")
-        return session.execute(f"SELECT * FROM release_{profile}.{table}").fetchall()
+        session.execute("SELECT registry_prepare_dataset()")
+        session.execute("SELECT registry_draw_pseudonyms()")
+        yield
 
 
-@pytest.mark.slow
-def test_a_stray_setting_shows_no_row(release, built, order):
-    """Only an approved dataset that is being built, of the view's own profile, shows rows."""
+def rows_seen(session, profile="safe_harbor"):
+    session.execute(f"SET LOCAL ROLE release_{profile}")
+    seen = session.execute(f"SELECT * FROM release_{profile}.participants").fetchall()
+    session.execute("RESET ROLE")
+    return seen
+
+
+def test_only_an_approved_dataset_that_is_being_built_is_prepared(release, built, order):
+    """And it shows rows to its own profile, in its own transaction alone."""
     ready, queued = built().dataset, order()
     for number in ("", 0, ready.pk, queued.pk, 10**9):
-        assert rows_seen(release, number) == []
+        with (
+            pytest.raises(psycopg.errors.NoDataFound),
+            prepared(release, number),
+        ):
+            pass
     Dataset.objects.filter(pk=ready.pk).update(state="building")
-    assert len(rows_seen(release, ready.pk)) == 3
-    assert rows_seen(release, ready.pk, profile="limited") == []
+    with prepared(release, ready.pk):
+        assert len(rows_seen(release)) == 3
+        assert rows_seen(release, "limited") == []
+    with release.transaction():
+        assert rows_seen(release) == []
+
+
+def test_nothing_of_a_build_stays_in_the_tables_it_prepares(built):
+    built()
+    with connections["owner"].cursor() as cursor:
+        for table in ("release.people", "release.undone"):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            assert cursor.fetchone() == (0,)
 
 
 def test_a_function_of_the_readers_own_sees_only_rows_that_leave(release, built, cohort):
@@ -107,20 +141,17 @@ def test_a_function_of_the_readers_own_sees_only_rows_that_leave(release, built,
     Dataset.objects.filter(pk=dataset.pk).update(state="building")
     with user_scope(cohort.ana):
         Consent.objects.filter(screening=cohort.people[0].screening_id).update(allows_sharing=False)
-    release.execute("SET ROLE release_limited")
-    try:
+    seen = []
+    release.add_notice_handler(lambda notice: seen.append(notice.message_primary))
+    with prepared(release, dataset.pk):
+        release.execute("SET LOCAL ROLE release_limited")
         release.execute(
             "CREATE FUNCTION pg_temp.look(x text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
             " AS $$ BEGIN RAISE NOTICE 'seen %', x; RETURN true; END $$"
         )
-    except psycopg.errors.InsufficientPrivilege:
-        return  # no temporary objects either: as good
-    seen = []
-    release.add_notice_handler(lambda notice: seen.append(notice.message_primary))
-    release.execute("SELECT set_config('registry.dataset', %s, false)", [str(dataset.pk)])
-    rows = release.execute(
-        "SELECT * FROM release_limited.participants WHERE pg_temp.look(participant_sex)"
-    ).fetchall()
+        rows = release.execute(
+            "SELECT * FROM release_limited.ceap WHERE pg_temp.look(ceap_clinical)"
+        ).fetchall()
     assert len(rows) == len(seen) == 2
 
 
@@ -129,7 +160,8 @@ def test_the_web_role_reads_neither_pseudonyms_nor_views(cohort, built):
     for relation in (
         "exports_pseudonym",
         "exports_standin",
-        "release.sharing",
+        "release.people",
+        "release.visits_visit",
         "release_limited.ceap",
     ):
         with (

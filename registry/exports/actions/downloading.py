@@ -1,0 +1,39 @@
+"""Handing out what was built."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import IO, Any
+
+from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
+
+from registry.access.models import User
+from registry.access.roles import Permission
+
+from ..models import Dataset, Download
+from .errors import ExportError
+
+
+def download(*, by: User, dataset: Dataset) -> IO[bytes]:
+    """Open a ready dataset's file for its researcher, checked against its SHA-256, and log it.
+
+    Raises :class:`ExportError` when it is not his, not ready, or not the file that was built.
+    """
+    if by.pk != dataset.request.project.researcher_id or not by.may(Permission.REQUEST_DATASET):
+        raise ExportError(_("Only the project's researcher downloads its datasets."))
+    if dataset.state != Dataset.State.READY:
+        raise ExportError(_("The dataset is not ready."))
+    altered = ExportError(
+        _("The stored file is not the one that was built. Have the dataset built again.")
+    )
+    try:
+        file: Any = default_storage.open(dataset.stored_as)
+    except OSError:
+        raise altered from None
+    if hashlib.file_digest(file, "sha256").hexdigest() != dataset.sha256:
+        file.close()
+        raise altered
+    file.seek(0)
+    Download.objects.create(dataset=dataset, user=by)
+    return file
