@@ -261,3 +261,16 @@ def show_partial_date(partial: str) -> str:
         }
         return _("%(month)s (day unknown)") % {"month": month}
     return _("%(year)s (month unknown)") % {"year": day.year}
+
+
+def moment(text: str) -> datetime:
+    """A moment as ISO 8601 with its offset from UTC. Raises ValueError with what to write."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"“{text}” is no time; write it like 2026-05-01T07:00+09:00.") from None
+    if found.tzinfo is None:
+        raise ValueError(f"“{text}” says no offset from UTC; add one, like +09:00 or Z.")
+    if not 2000 <= found.year < 2200:
+        raise ValueError(f"“{text}” lies outside the years 2000 to 2199.")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import connections, transaction
 from django.utils import timezone
@@ -104,19 +105,27 @@ def order_build(*, by: User, request: DatasetRequest) -> Dataset:
     from ..tasks import build_dataset
 
     DatasetProject.objects.select_for_update().get(pk=request.project_id)
-    if request.state != DatasetRequest.State.APPROVED:
-        raise ExportError(_("The request is not approved."))
     if by.pk != request.project.researcher_id and not by.may(Permission.APPROVE_DATASET):
         raise ExportError(_("The project is another researcher's."))
-    # One at a time in a project: two would draw its pseudonyms at once.
-    if Dataset.objects.filter(
-        request__project=request.project_id, state__in=Dataset.UNFINISHED
-    ).exists():
+    unfinished = Dataset.objects.filter(state__in=Dataset.UNFINISHED)
+    if unfinished.filter(request__project=request.project_id).exists():
         raise ExportError(_("A dataset of this project is being built: wait until it is ready."))
-    dataset = Dataset.objects.create(request=request, queued_by=by)
+    dataset = order(by=by, request=request)
     # The minute's sweep sends it again should the broker not answer.
     transaction.on_commit(lambda: build_dataset.delay(dataset.pk), robust=True)
     return dataset
+
+
+def order(*, by: User, request: DatasetRequest, cut_off: datetime | None = None) -> Dataset:
+    """A dataset to be built of an approved request, as of ``cut_off``, or of when it is built.
+
+    Raises :class:`ExportError`.
+    """
+    if request.state != DatasetRequest.State.APPROVED:
+        raise ExportError(_("The request is not approved."))
+    if cut_off and cut_off > timezone.now():
+        raise ExportError(_("The cut-off lies in the future."), "cut_off")
+    return Dataset.objects.create(request=request, queued_by=by, cut_off=cut_off)
 
 
 def sharing_counts() -> list[rules.Count]:

@@ -19,14 +19,16 @@ from django.db import DatabaseError, connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from registry.access.models import User
 from registry.core import codebook
 from registry.core.errors import RefusedError
 from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
-from ..models import Dataset
+from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
 from ..tables import tables
+from .asking import order
 from .errors import ExportError
 from .telling import say_ready
 from .versions import code_version
@@ -38,6 +40,7 @@ LOCKS = 0x5A7E  # the first key of the builds' advisory locks
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
 TOLD_EVERY = 1.0  # seconds between two writes of progress
+WATCHED_EVERY = 1.0  # seconds between two looks at another's build
 
 
 def build(*, dataset_id: int) -> None:
@@ -69,6 +72,23 @@ def build(*, dataset_id: int) -> None:
             _fail(dataset, _reason(error))
         else:
             say_ready(dataset)
+
+
+def build_now(*, request: DatasetRequest, cut_off: datetime | None = None) -> Dataset:
+    """Build an approved request in this process, or wait for the one that another is building.
+
+    With a ``cut_off`` it is built as of that moment of the past. Raises :class:`ExportError`.
+    """
+    unfinished = Dataset.objects.filter(request=request, state__in=Dataset.UNFINISHED)
+    dataset = None if cut_off else unfinished.order_by("pk").first()
+    if dataset is None:
+        by = User.objects.system("datasets")
+        dataset = order(by=by, request=request, cut_off=cut_off)
+    build(dataset_id=dataset.pk)
+    while Dataset.objects.get(pk=dataset.pk).unfinished:
+        time.sleep(WATCHED_EVERY)
+        sweep_builds()
+    return Dataset.objects.get(pk=dataset.pk)
 
 
 def _build(dataset: Dataset) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import zipfile
+from pathlib import Path
 from typing import IO, Any
 
 from django.core.files.storage import default_storage
@@ -22,6 +25,35 @@ def download(*, by: User, dataset: Dataset) -> IO[bytes]:
     """
     if by.pk != dataset.request.project.researcher_id or not by.may(Permission.REQUEST_DATASET):
         raise ExportError(_("Only the project's researcher downloads its datasets."))
+    return _open(by, dataset)
+
+
+def unpack(*, dataset: Dataset, folder: Path) -> None:
+    """Put a ready dataset's files into a new folder: all of them, or none. Logged too.
+
+    For who runs the registry: it asks for no permission. Raises :class:`ExportError`.
+    """
+    require_empty(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".saphena-", dir=folder.parent) as scratch,
+        _open(User.objects.system("datasets"), dataset) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        files = Path(scratch, "files")
+        archive.extractall(files)
+        if folder.exists():
+            folder.rmdir()
+        files.rename(folder)
+
+
+def require_empty(folder: Path) -> None:
+    """Raises :class:`ExportError` when ``folder`` is something else than an empty or new folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(_("%(folder)s is not empty.") % {"folder": folder}, "out")
+
+
+def _open(by: User, dataset: Dataset) -> IO[bytes]:
     if dataset.state != Dataset.State.READY:
         raise ExportError(_("The dataset is not ready."))
     altered = ExportError(

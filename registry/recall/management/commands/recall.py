@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from registry.access.models import Site, User
 from registry.access.scope import scope
+from registry.core.dates import moment
 from registry.recall import actions
 from registry.recall.models import Delivery
 
@@ -79,17 +80,10 @@ class Command(BaseCommand):
 
 
 def _moment(text: str | None) -> datetime:
-    if text is None:
-        return timezone.now()
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"“{text}” is no time; write it like 2026-05-01T07:00+09:00.") from None
-    if moment.tzinfo is None:
-        raise CommandError(f"“{text}” says no offset from UTC; add one, like +09:00 or Z.")
-    if not 2000 <= moment.year < 2200:
-        raise CommandError(f"“{text}” lies outside the years 2000 to 2199.")
-    return moment
+        return moment(text) if text else timezone.now()
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _recall(by: User, site: Site, now: datetime, *, at_once: bool, dry_run: bool) -> dict[str, Any]:
