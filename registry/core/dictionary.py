@@ -56,6 +56,7 @@ ABSENCE_CODES: Mapping[str, str] = {
     "not_assessable": "not assessable",
 }
 COMPARATORS = ("=", "<", ">")
+NUMBER = r"-?[0-9]+([.][0-9]+)?"
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$"
 
 Range = tuple[float, float]
@@ -342,7 +343,7 @@ def _companions(name: str, item: Item) -> Iterator[tuple[str, Any]]:
     about = {"privacy": Privacy.RELEASE, "absence": False, "companion_of": name}
     short = Item(Kind.CHOICE, item.text, **about)  # type: ignore[arg-type]
     if item.also:
-        typed = replace(short, kind=Kind.TEXT, text=f"{item.text}, as typed")
+        typed = replace(short, kind=Kind.TEXT, text=f"{item.text}, as typed", pattern=NUMBER)
         yield f"{name}_typed", _attach(models.CharField(max_length=20, null=True), typed)
         unit = replace(short, text=f"{item.text}, unit typed", choices=_choices(item.units))
         yield f"{name}_unit", _attach(models.CharField(max_length=10, null=True), unit)

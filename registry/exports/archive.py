@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from .writers import FORMATS, Beside
 FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)  # the oldest a zip can say
 MANIFEST = "manifest.json"
 BLOCK = 2**20  # bytes read at once
+# A record of CSV: outside of quotes up to a line feed, whatever stands between quotes.
+LINE_END = re.compile(rb'((?:[^"\n]|"[^"]*")*)\n')
 ROWS = 20_000  # rows handed to the writers at once
 
 
@@ -122,9 +124,15 @@ class Delivery:
             sql.SQL(", ").join(sql.Identifier(key.name) for key in table.keys),
         )
         with self.cursor.copy(statement) as stream:
-            messages = iter(stream)  # PostgreSQL sends one a row
-            while some := list(islice(messages, ROWS)):
-                yield _with_crlf(some), len(some)
+            block, rows = bytearray(), 0
+            for message in stream:  # PostgreSQL sends one a row
+                block += message
+                rows += 1
+                if rows == ROWS:
+                    yield _with_crlf(block, rows), rows
+                    block, rows = bytearray(), 0
+            if rows:
+                yield _with_crlf(block, rows), rows
 
     def _of_forms(self) -> sql.Composable:
         forms = sorted({"", *(table.form for table in self.tables)})
@@ -134,12 +142,11 @@ class Delivery:
         (self.folder / name).write_bytes(text.encode())
 
 
-def _with_crlf(rows: list[Any]) -> bytes:
-    """Rows joined with the line ends of RFC 4180; PostgreSQL ends them with a line feed alone."""
-    block = b"".join(rows)
-    if block.count(b"\n") == len(rows):
-        return block.replace(b"\n", b"\r\n")
-    return b"".join(bytes(row)[:-1] + b"\r\n" for row in rows)  # some have line ends inside
+def _with_crlf(block: bytearray, rows: int) -> bytes:
+    """The rows with the line ends of RFC 4180; PostgreSQL ends them with a line feed alone."""
+    if block.count(b"\n") == rows:
+        return bytes(block.replace(b"\n", b"\r\n"))
+    return LINE_END.sub(rb"\1\r\n", bytes(block))  # some have line feeds inside quotes
 
 
 def _incomplete(table: Table, delivered: int, expected: int) -> IncompleteError:

@@ -135,6 +135,13 @@ class Profile:
         """The schema of its views, and the name of the one role that may read them."""
         return f"release_{self.code}"
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether random numbers stand for sites, examiners or readers."""
+        return any(
+            isinstance(rule, As) and STAND_INS in rule.join for rule in self.mapping.values()
+        )
+
     def rule(self, entry: Entry) -> Rule:
         """The mapping's word on an item. Raises KeyError when it has none."""
         exact = f"{entry.form}.{entry.name}"
@@ -283,17 +290,18 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
                 choices=entry.choices,
                 **about,
             )
+        case Kind.TEXT if item.companion_of:  # a number as typed
+            yield Column(name, label, Kind.NUMBER, column, **about)
         case Kind.TEXT if item.pattern:
             yield Column(name, label, Kind.TEXT, column, **about)
-        case Kind.TEXT if item.companion_of:
-            # The number as typed; whatever else got into the column is no number and stays here.
-            number = _written("CASE WHEN {c} ~ '^-?[0-9]+([.][0-9]+)?$' THEN {c} END", column)
-            yield Column(name, label, Kind.NUMBER, number, **about)
         case _:
             raise UnmappedError(f"{name} is a {entry.kind}, which never leaves as it is: map it.")
 
 
 # -- expressions -----------------------------------------------------------------------------
+
+
+STAND_INS: Final = "public.exports_standin"
 
 
 def _stand_in(kind: str, key: str, label: str) -> As:
@@ -302,7 +310,7 @@ def _stand_in(kind: str, key: str, label: str) -> As:
         f"{kind}_standin.number",
         Kind.NUMBER,
         label,
-        join=f" LEFT JOIN public.exports_standin {kind}_standin ON {kind}_standin.kind = '{kind}'"
+        join=f" LEFT JOIN {STAND_INS} {kind}_standin ON {kind}_standin.kind = '{kind}'"
         f" AND {kind}_standin.project_id = p.project_id AND {kind}_standin.key = {key}",
     )
 

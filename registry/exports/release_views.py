@@ -18,9 +18,9 @@ from psycopg import sql
 
 from registry.access.walls import web_role
 from registry.crfs.models import Ceap
-from registry.imaging.models import Reading, Xray
+from registry.imaging.models import Reading
 from registry.participants.models import Consent, Participant
-from registry.visits.crf import FORMS, Crf
+from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 from registry.visits.schedule import BASELINE
 
@@ -72,7 +72,15 @@ def raise_walls() -> Iterator[sql.Composable]:
         building=sql.Literal(str(Dataset.State.BUILDING)),
         approved=sql.Literal(str(DatasetRequest.State.APPROVED)),
     )
-    yield DRAW.format(pseudonym=as_of.live(Pseudonym), draw=SQL("\n").join(_stand_ins()))
+    yield DRAW.format(
+        dataset=as_of.live(Dataset),
+        request=as_of.live(DatasetRequest),
+        pseudonym=as_of.live(Pseudonym),
+        with_stand_ins=SQL(", ").join(
+            sql.Literal(profile.code) for profile in PROFILES.values() if profile.stands_in
+        ),
+        draw=SQL("").join(_stand_ins()),
+    )
     yield FORGET
     yield SHARING_COUNTS.format(smallest=sql.Literal(SMALLEST))
     yield SQL("GRANT USAGE ON SCHEMA public TO {}").format(RELEASE_LOGIN)
@@ -191,19 +199,25 @@ END $$
 DRAW = SQL("""
 CREATE OR REPLACE FUNCTION registry_draw_pseudonyms() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    asked record;
 BEGIN
+    SELECT r.* INTO STRICT asked FROM {dataset} d JOIN {request} r ON r.id = d.request_id
+        WHERE d.id = current_setting('registry.dataset')::bigint;
     INSERT INTO {pseudonym} (project_id, participant_id, code)
         SELECT p.project_id, p.id, 'P' || upper(left(drawn.hex, 12) || right(drawn.hex, 4))
         FROM release.people p
         -- Beside the row, or one draw would do for all.
         CROSS JOIN LATERAL (SELECT replace(gen_random_uuid()::text, '-', '') AS hex
                             WHERE p.id IS NOT NULL) drawn
-        WHERE NOT EXISTS (SELECT FROM {pseudonym} n
-                          WHERE n.project_id = p.project_id AND n.participant_id = p.id);
+        WHERE p.id NOT IN (
+            SELECT n.participant_id FROM {pseudonym} n WHERE n.project_id = asked.project_id);
     UPDATE release.people p SET code = n.code FROM {pseudonym} n
         WHERE n.project_id = p.project_id AND n.participant_id = p.id;
     ANALYZE release.people;
-    {draw}
+    IF asked.profile IN ({with_stand_ins}) THEN
+        {draw}
+    END IF;
 END $$
 """)
 
@@ -216,38 +230,35 @@ $$
 
 
 def _stand_ins() -> Iterator[sql.Composable]:
-    """Draw numbers in random order for the sites, readers and examiners that lack one."""
-    examined = [kind.model for kind in FORMS.values()]
+    """Draw numbers in random order for the sites, readers and examiners that lack one.
+
+    Of readers and examiners for all there are, which takes one look at each table: whose records
+    are in the dataset does not matter.
+    """
     keys = {
-        "site": SQL("SELECT p.project_id, p.site_id::text AS key FROM release.people p"),
-        "reader": SQL(
-            "SELECT p.project_id, r.reader_id::text AS key FROM release.people p"
-            " JOIN {entry} e ON e.participant_id = p.id JOIN {xray} x ON x.entry_id = e.id"
-            " JOIN {reading} r ON r.xray_id = x.id"
-        ).format(
-            entry=as_of.as_of(FormEntry), xray=as_of.as_of(Xray), reading=as_of.as_of(Reading)
+        "site": SQL("SELECT p.site_id::text AS key FROM release.people p"),
+        "reader": SQL("SELECT t.reader_id::text AS key FROM {} t").format(as_of.as_of(Reading)),
+        "examiner": SQL(" UNION ").join(
+            SQL(
+                "SELECT " + EXAMINER_KEY + " AS key FROM {record} p"  # noqa: S608
+                " WHERE {form} = ANY (asked.forms) AND {c} IS NOT NULL GROUP BY p.site_id, {c}"
+            ).format(
+                c=SQL("p.examiner"), record=as_of.as_of(kind.model), form=sql.Literal(kind.code)
+            )
+            for kind in FORMS.values()
         ),
-        "examiner": SQL(" UNION ").join(_examiners(model) for model in examined),
     }
     for kind, source in keys.items():
         yield SQL("""
-    INSERT INTO {stand_in} (project_id, kind, key, number)
-        SELECT k.project_id, {kind}, k.key,
-            (SELECT coalesce(max(s.number), 0) FROM {stand_in} s
-             WHERE s.project_id = k.project_id AND s.kind = {kind})
-            + row_number() OVER (ORDER BY gen_random_uuid())
-        FROM (SELECT DISTINCT project_id, key FROM ({source}) every) k
-        WHERE NOT EXISTS (SELECT FROM {stand_in} s WHERE s.project_id = k.project_id
-                          AND s.kind = {kind} AND s.key = k.key);
+        INSERT INTO {stand_in} (project_id, kind, key, number)
+            SELECT asked.project_id, {kind}, k.key,
+                (SELECT coalesce(max(s.number), 0) FROM {stand_in} s
+                 WHERE s.project_id = asked.project_id AND s.kind = {kind})
+                + row_number() OVER (ORDER BY gen_random_uuid())
+            FROM (SELECT DISTINCT key FROM ({source}) every) k
+            WHERE NOT EXISTS (SELECT FROM {stand_in} s WHERE s.project_id = asked.project_id
+                              AND s.kind = {kind} AND s.key = k.key);
         """).format(stand_in=as_of.live(StandIn), kind=sql.Literal(kind), source=source)
-
-
-def _examiners(model: type[Crf]) -> sql.Composable:
-    return SQL(
-        "SELECT p.project_id, " + EXAMINER_KEY + " AS key FROM release.people p"  # noqa: S608
-        " JOIN {entry} e ON e.participant_id = p.id JOIN {record} t ON t.entry_id = e.id"
-        " WHERE {c} IS NOT NULL"
-    ).format(c=SQL("t.examiner"), entry=as_of.as_of(FormEntry), record=as_of.as_of(model))
 
 
 # Counts only, and no small ones: a page may ask, and no way of asking twice gives more.

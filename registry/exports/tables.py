@@ -185,7 +185,8 @@ def _key(name: str, label: str, column: str, alias: str) -> Column:
 
 
 def _participant() -> Column:
-    return _key("participant", gettext_noop("Participant (pseudonym of this project)"), "code", "p")
+    label = gettext_noop("Participant (pseudonym of this project)")
+    return replace(_key("participant", label, "code", "p"), sql=sql.Identifier("p", "code"))
 
 
 def _visit(alias: str) -> Column:
@@ -230,7 +231,7 @@ def _absences(profile: Profile) -> Table:
             SQL(
                 "SELECT t.entry_id, a.key, a.value FROM {record} t"
                 " CROSS JOIN LATERAL jsonb_each_text(t.absent) a"
-                " WHERE a.key IN ({items}) AND a.value IN ({codes})"
+                " WHERE t.absent <> '{{}}' AND a.key IN ({items}) AND a.value IN ({codes})"
             ).format(
                 record=as_of(kind.model),
                 items=SQL(", ").join(map(sql.Literal, items)),
