@@ -210,9 +210,7 @@ def test_another_researchers_dataset_does_not_exist(cohort, built, shown, client
     assert client.get(f"/datasets/new/?project={dataset.request.project_id}").status_code == 404
 
 
-def test_a_link_is_for_one_person_one_dataset_and_a_quarter_of_an_hour(
-    cohort, built, shown, monkeypatch
-):
+def test_a_link_is_for_one_person_one_dataset_and_a_day(cohort, built, shown, monkeypatch):
     dataset = built().dataset
     good = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)
     for wrong in (
