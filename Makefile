@@ -40,10 +40,11 @@ check: .venv ## format, lint, types, layers, Django's checks, and whether what i
 	@echo "Codebook"
 	@$(MANAGE) codebook --check
 
-bench: .venv ## pages and recall among 100,000 participants (half an hour); results in docs/benchmarks.md
+bench: .venv ## pages, recall and datasets of a million visits (45 minutes); results in docs/benchmarks.md
 	@$(PYTHON) -m benchmarks.pages
 	@$(PYTHON) -m benchmarks.planning
 	@$(PYTHON) -m benchmarks.mails
+	@$(PYTHON) -m benchmarks.datasets
 
 format: .venv ## mend format and simple lint
 	@$(PYTHON) -m ruff format .

@@ -21,21 +21,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import django
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from django.urls import reverse
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup()
-
-from django.conf import settings  # noqa: E402
-from django.db import connections  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import reverse  # noqa: E402
-
-from benchmarks import bare  # noqa: E402
-from benchmarks.crowd import load  # noqa: E402
-from benchmarks.results import put  # noqa: E402
-from registry.access.scope import user_scope  # noqa: E402
-from tests import build, databases, people  # noqa: E402
+from benchmarks import bare
+from benchmarks.crowd import load
+from benchmarks.results import put
+from registry.access.scope import user_scope
+from tests import build, databases, people
 
 SMALL, LARGE = 1_000, 100_000
 ROUNDS = 30

@@ -8,7 +8,6 @@ planning takes in a large registry beyond a small one. The results go to ``docs/
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +24,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from benchmarks import bare
+from benchmarks.memory import peak
 from benchmarks.pages import LARGE, SMALL, Registry, registries
 from benchmarks.results import put
 from registry.access.models import Membership, Site, User
@@ -145,16 +144,6 @@ def alone(name: str, day: int) -> None:
     took, grown = time.perf_counter() - began, peak() - before
     connection.close()
     print(json.dumps({"seconds": took, "due": due, "megabytes": grown}))
-
-
-def peak() -> float:
-    """The most memory that this process has had, in megabytes.
-
-    Not from ``getrusage``, which counts the memory of the process that started this one.
-    """
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) / 1024
 
 
 def measure_days(large: Registry) -> dict[str, Taken]:

@@ -111,12 +111,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
     asked, profile = dataset.request, PROFILES[dataset.request.profile]
     wanted = {"", *asked.forms}
     chosen = [table for table in tables(profile) if table.form in wanted]
-    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'; SET LOCAL jit = off")
-    cursor.execute("SELECT set_config('registry.dataset', %s, true)", [str(dataset.pk)])
-    cursor.execute("SELECT registry_prepare_dataset()")
-    stopped = cursor.fetchone()[0]
-    cursor.execute("SELECT registry_draw_pseudonyms()")
+    stopped = _prepare(dataset, cursor)
     cursor.execute(f'SET LOCAL ROLE "{profile.schema}"')
     delivery = Delivery(folder, cursor, profile, chosen, asked.formats)
     expected = delivery.expected_rows()
@@ -137,6 +132,17 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")
     return manifest
+
+
+def _prepare(dataset: Dataset, cursor: Any) -> int:
+    """Have the records as of the cut-off and the pseudonyms ready; how many stopped since."""
+    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'; SET LOCAL jit = off")
+    cursor.execute("SELECT set_config('registry.dataset', %s, true)", [str(dataset.pk)])
+    cursor.execute("SELECT registry_prepare_dataset()")
+    stopped: int = cursor.fetchone()[0]
+    cursor.execute("SELECT registry_draw_pseudonyms()")
+    return stopped
 
 
 @contextmanager
