@@ -22,12 +22,15 @@ h1 { font-size: 1.6rem; margin: 0 0 .5rem; }
 h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; }
 nav ul { columns: 17rem; column-gap: 2rem; margin: 0; padding-left: 1.2rem; }
 section { margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; table-layout: fixed; width: 100%; }
 caption { text-align: left; padding: 0 0 .5rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left;
   vertical-align: top; }
 thead th { border-bottom: 2px solid var(--accent); }
-tbody th { font-weight: normal; width: 17rem; overflow-wrap: anywhere; }
+thead th { width: 17%; }
+thead th:first-child, thead th:nth-child(3) { width: 25%; }
+tbody th { font-weight: normal; }
+tbody th, td { overflow-wrap: anywhere; }
 code { font: .87em ui-monospace, monospace; }
 ul.plain { list-style: none; margin: 0; padding: 0; }
 .quiet { color: var(--quiet); }
@@ -186,5 +189,5 @@ def _where(about: Described) -> SafeString:
     if about.section:
         parts.append(format_html("section {}", about.section))
     if about.asked_when:
-        parts.append(format_html("asked when {}", about.asked_when))
+        parts.append(format_html("asked when {}", about.asked_when.replace("|", ", ")))
     return format_html_join(mark_safe("<br>"), "{}", ((part,) for part in parts))

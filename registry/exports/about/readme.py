@@ -104,7 +104,9 @@ def _contents(manifest: dict[str, Any], tables: Sequence[Table]) -> Iterator[str
         " not in it. The request asked for these:"
     )
     asked = ["arm: " + ", ".join(arms[arm] for arm in manifest["arms"])]
-    asked += [text.format(manifest[one]) for one, text in NARROWED.items() if manifest.get(one)]
+    for one, text in NARROWED.items():
+        if said := manifest.get(one):
+            asked.append(text.format(", ".join(map(str, said)) if one == "classes" else said))
     yield "\n".join(_item(text) for text in asked)
     if stopped := manifest["stopped_sharing_since"]:
         yield _flow(f"Of those who shared at the cut-off {stopped} have stopped since: left out.")

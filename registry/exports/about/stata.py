@@ -5,7 +5,7 @@ Stata's limits: 32 characters for names, 80 for the labels of variables and data
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from django.template.loader import render_to_string
@@ -28,7 +28,7 @@ def do_file(described: Sequence[DescribedTable]) -> str:
     about = {
         "tables": [one.table.name for one in described],
         "programs": "\n".join(programs),
-        "missing": MISSING.items(),
+        "missing": [(code, MISSING[code], label) for code, label in ABSENCE_CODES.items()],
     }
     return render_to_string("exports/dataset/load.do", about)
 
@@ -114,17 +114,20 @@ def _labelled(about: Described) -> bool:
 
 
 def _value_label(name: str, choices: Choices) -> Iterator[str]:
-    """Codes that are numbers keep them, others are counted from 1; ``saphena_code`` counts too."""
-    for number, (code, label) in enumerate(choices, 1):
-        value = code if all(code.isdigit() for code, _ in choices) else number
-        yield f"    label define {name} {value} {quoted(label)}, modify"
-    for code, missing in MISSING.items():
-        yield f"    label define {name} {missing} {quoted(ABSENCE_CODES[code])}, modify"
+    """Codes that are numbers keep them; others are counted from 1, as ``saphena_code`` does."""
+    codes = [code for code, _label in choices]
+    values = codes if _numbers(codes) else range(1, len(codes) + 1)
+    pairs = (f"{value} {quoted(label)}" for value, (_, label) in zip(values, choices, strict=True))
+    yield " ///\n        ".join([f"    saphena_label {name}", *pairs])
+
+
+def _numbers(codes: Iterable[str]) -> bool:
+    return all(code.isdigit() for code in codes)
 
 
 def _variable(about: Described, names: Mapping[Choices, str]) -> Iterator[str]:
     column, name = about.column, short(about.column.name)
-    if column.kind == Kind.CHOICE:
+    if column.kind == Kind.CHOICE and not _numbers(column.choices):
         yield f"    saphena_code {name} {' '.join(map(quoted, column.choices))}"
     elif _numeric(column):
         yield f"    saphena_number {name}"

@@ -8,11 +8,12 @@
 *   cd "C:/the folder in which this file lies"
 *   do load.do ceap
 *
-* Tables: {{ tables|join:" " }}
+* Without one it names the tables that there are.
 *
-* Codes become numbers with value labels, in the order of codebook.csv. A missing value of which
-* the registry knows why is {% for code, value in missing %}{{ value }} ({{ code }}){% if not forloop.last %}, {% endif %}{% endfor %}.
-* Names of more than 32 characters are shortened; the whole one is kept:  char list NAME[column]
+* Codes become numbers with value labels, in the order of codebook.csv. Where it was recorded why
+* a value is missing, it is one of Stata's missing values:
+{% for code, value, label in missing %}*   {{ value }}  {{ label }}
+{% endfor %}* Names of more than 32 characters are shortened; the whole one is kept:  char list NAME[column]
 
 version 14
 args table
@@ -77,6 +78,19 @@ program define saphena_code
     saphena_instead `name' `number'
 end
 
+* A value label of pairs of a number and its words; the reasons of missing values are in each.
+capture program drop saphena_label
+program define saphena_label
+    gettoken name 0 : 0
+    gettoken value 0 : 0
+    while "`value'" != "" {
+        gettoken words 0 : 0
+        label define `name' `value' `"`words'"', modify
+        gettoken value 0 : 0
+    }{% for code, value, label in missing %}
+    label define `name' {{ value }} "{{ label }}", modify{% endfor %}
+end
+
 * Put a variable in the place of another, with its name.
 capture program drop saphena_instead
 program define saphena_instead
@@ -129,7 +143,7 @@ capture program drop saphena_missing
 program define saphena_missing
     args name number
     capture confirm variable _reason`number', exact
-    if _rc exit{% for code, value in missing %}
+    if _rc exit{% for code, value, label in missing %}
     quietly replace `name' = {{ value }} if `name' == . & _reason`number' == "{{ code }}"{% endfor %}
 end
 {{ programs }}
