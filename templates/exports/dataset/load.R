@@ -94,7 +94,7 @@ absences <- function(table, labels = TRUE) {
   if ("ulcer" %in% keys) codes$ulcer <- codes$occurrence # coded under its ulcer's label
   reasons <- load_table(table, labels)
   others <- columns$column[columns$key != "yes"]
-  reasons[others] <- NA_character_
+  reasons[others] <- rep(list(rep(NA_character_, nrow(reasons))), length(others))
   if (!nrow(codes) || !all(keys %in% names(codes))) return(reasons)
   words <- columns_of("absence_codes")
   words <- choices_of(words$choices[words$column == "code"])
