@@ -101,25 +101,24 @@ reason, under the form and item named below:</p>
 CONTENT = '<li><a href="#{}">{}</a> <span class="quiet">{} columns</span></li>'
 TABLE = """<section aria-labelledby="{name}">
 <h2 id="{name}">{label}</h2>
-<table role="table">
+<table>
 <caption><code>{name}</code>, one row for each {keys}{joins}</caption>
-<thead role="rowgroup"><tr role="row">
-<th scope="col" role="columnheader">Column</th>
-<th scope="col" role="columnheader">Label</th>
-<th scope="col" role="columnheader">Values</th>
-<th scope="col" role="columnheader">Form and item</th>
-<th scope="col" role="columnheader">How it was made</th>
+<thead><tr>
+<th scope="col">Column</th>
+<th scope="col">Label</th>
+<th scope="col">Values</th>
+<th scope="col">Form and item</th>
+<th scope="col">How it was made</th>
 </tr></thead>
-<tbody role="rowgroup">
+<tbody>
 {rows}
 </tbody>
 </table>
 </section>"""
-# The roles hold where a narrow screen shows a row as a block.
 ROW = (
-    '<tr role="row"><th scope="row" role="rowheader"><code>{}</code>{}</th>'
-    '<td role="cell">{}</td><td role="cell">{}</td>'
-    '<td role="cell" data-of="From">{}</td><td role="cell" data-of="Made">{}</td></tr>'
+    '<tr><th scope="row"><code>{}</code>{}</th>'
+    "<td>{}</td><td>{}</td>"
+    '<td data-of="From">{}</td><td data-of="Made">{}</td></tr>'
 )
 NOTHING = SafeString()
 
