@@ -191,13 +191,16 @@ def test_the_readme_says_what_was_asked_and_how_to_cite_it():
     )
     assert "- arm: chronic venous insufficiency - enrolled on 2024-01-01 or later" in text
     assert "clinical class at baseline, of the worse leg, one of 4, 5" in text
-    assert "some of the sites" not in text
+    assert "sites: " not in text
     cited = (
         "Saphena registry. Dataset of request 7, profile Limited, data as of"
         " 2026-11-22T10:00:00+00:00, code 9fae3c1, codebook 0123456789ab."
     )
     assert cited in text
     assert "have stopped since" not in text
+    text = written(PROFILES["limited"], sites_chosen=2, stopped_sharing_since=3)["README.txt"]
+    assert "\n- sites: 2 of the registry's, without their names\n" in text
+    assert "\nOf those who shared at the cut-off 3 have stopped since: left out.\n" in text
 
 
 # -- load.do: Stata's rules -------------------------------------------------------------------

@@ -228,7 +228,7 @@ def _reading(formats: Sequence[str]) -> Iterator[str]:
 
 
 NARROWED = {
-    "sites": "some of the sites",
+    "sites_chosen": "sites: {} of the registry's, without their names",
     "enrolled_from": "enrolled on {} or later",
     "enrolled_to": "enrolled on {} or earlier",
     "classes": "clinical class at baseline, of the worse leg, one of {}",
