@@ -19,7 +19,7 @@ from psycopg import sql
 
 from registry.core.errors import RefusedError
 
-from .about import CODEBOOK, codebook_of, readme
+from .about import texts
 from .profiles import Profile
 from .tables import ABSENCES, Table
 from .writers import FORMATS, Beside
@@ -80,8 +80,8 @@ class Delivery:
                 }
             )
         manifest = {**about, "tables": of_tables}
-        self._write_text(CODEBOOK, codebook_of(self.tables))
-        self._write_text("README.txt", readme(manifest, self.profile, self.tables))
+        for name, text in texts(manifest, self.profile, self.tables).items():
+            self._write_text(name, text)
         manifest["sha256"] = {name: sha256(self.folder / name) for name in names(self.folder)}
         self._write_text(MANIFEST, json.dumps(manifest, indent=2) + "\n")
         return manifest

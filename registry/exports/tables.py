@@ -88,11 +88,21 @@ def tables(profile: Profile) -> list[Table]:
         *(_form(profile, kind) for kind in FORMS.values()),
         _table(
             profile,
-            "readings",
+            "grades",
             gettext_noop("Final grades of X-rays"),
             "xray",
             [_visit_of_entry(), _limb("e")],
-            _ENTRY + _FINAL_GRADE,
+            _ENTRY + _READINGS + _FINAL,
+            {Reading: "t"},
+            form="xray",
+        ),
+        _table(
+            profile,
+            "readings",
+            gettext_noop("Readings of X-rays"),
+            "xray",
+            [_visit_of_entry(), _limb("e"), _reading()],
+            _ENTRY + _READINGS,
             {Reading: "t"},
             form="xray",
         ),
@@ -130,10 +140,11 @@ def _form(profile: Profile, kind: FormKind) -> Table:
 
 # A record is a finished form (ADR 2): what is only a draft has none.
 _ENTRY = "JOIN {entry} e ON e.participant_id = p.id AND e.form = {form}"
+# A reading that was submitted stands: there is none that is not finished.
+_READINGS = " JOIN {xray} x ON x.entry_id = e.id JOIN {reading} t ON t.xray_id = x.id"
 # imaging.rules.final_grade: a single independent reading stands, several have to agree first.
-_FINAL_GRADE = (
-    " JOIN {xray} x ON x.entry_id = e.id"
-    " JOIN {reading} t ON t.xray_id = x.id AND t.mode = 'independent' AND NOT EXISTS"
+_FINAL = (
+    " AND t.mode = 'independent' AND NOT EXISTS"
     " (SELECT FROM {reading} o WHERE o.xray_id = x.id AND o.mode = 'independent' AND o.id <> t.id)"
 )
 
@@ -209,6 +220,13 @@ def _ulcer(alias: str) -> Column:
 
 def _occurrence(alias: str) -> Column:
     return _key("occurrence", gettext_noop("Occurrence"), "occurrence", alias)
+
+
+def _reading() -> Column:
+    # By when they came: by their readers it would tell one reader's films from another's, and
+    # those that come later leave the numbers as they are.
+    number = SQL("row_number() OVER (PARTITION BY t.xray_id ORDER BY t.at, t.id)::int")
+    return Column("reading", gettext("Reading of the film"), Kind.NUMBER, number)
 
 
 def _absences(profile: Profile) -> Table:

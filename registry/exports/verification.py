@@ -16,7 +16,7 @@ from typing import IO, Protocol
 
 from django.utils.translation import gettext as _
 
-from .about import CODEBOOK
+from .about import CODEBOOK, CODEBOOK_JSON
 from .archive import BLOCK, MANIFEST
 
 # What reading a damaged zip, gzip, text or table raises.
@@ -108,6 +108,8 @@ def _problems(files: Files) -> Iterator[str]:
         return
     with files.open(CODEBOOK) as file:
         described = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
+    if CODEBOOK_JSON in sound:
+        yield from _codebook_problems(files, described)
     for table, held, expected, delivered in tables:
         columns = [row["column"] for row in described if row["table"] == table]
         for one, name in held.items():
@@ -117,6 +119,23 @@ def _problems(files: Files) -> Iterator[str]:
                 yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": name}
         if delivered != expected:
             yield _rows(table, delivered, expected)
+
+
+def _codebook_problems(files: Files, described: list[dict[str, str]]) -> Iterator[str]:
+    """Whether the codebook says as JSON what it says as CSV."""
+    name = {"file": CODEBOOK_JSON}
+    try:
+        with files.open(CODEBOOK_JSON) as file:
+            nested = [
+                (table["table"], column["column"])
+                for table in json.load(file)["tables"]
+                for column in table["columns"]
+            ]
+    except (KeyError, TypeError, *DAMAGED):
+        yield _("%(file)s: it is missing or cannot be read.") % name
+        return
+    if nested != [(row["table"], row["column"]) for row in described]:
+        yield _("%(file)s: its columns are not those of the codebook.") % name
 
 
 def _digest(files: Files, name: str) -> str | None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 import re
 import threading
 from datetime import date, timedelta
@@ -17,7 +18,7 @@ from django.db import connections, transaction
 from registry.access.actions import choose_language
 from registry.access.scope import user_scope
 from registry.core import dates
-from registry.exports import actions, tasks, writers
+from registry.exports import actions, rules, tasks, writers
 from registry.exports.actions import building
 from registry.exports.archive import Delivery
 from registry.exports.models import Dataset
@@ -74,6 +75,7 @@ def test_counts_are_those_of_the_registry(built):
         "vcss": finished["vcss"],
         "laboratory": finished["laboratory"],
         "xray": finished["xray"],
+        "grades": 3,
         "readings": 3,
         "ulcers": 3,
         "ulcer_assessments": finished.get("ulcers", 0),
@@ -240,8 +242,57 @@ def test_only_a_final_grade_leaves(cohort, built):
         studies += [list(x.readings.all()) for x in Xray.objects.all()]
     final = [grade for grade in map(final_grade, studies) if grade]
     opened = built()
-    assert len(opened.table("readings")) == len(final) == 2
-    assert {row["reading_mode"] for row in opened.table("readings")} == {"independent"}
+    assert len(opened.table("grades")) == len(final) == 2
+    assert {row["reading_mode"] for row in opened.table("grades")} == {"independent"}
+    assert len(opened.table("readings")) == sum(map(len, studies)) == 5
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_readings_are_numbered_by_when_they_came(cohort, built, profile):
+    """Not by their readers, who could then be told apart where no reader leaves."""
+    with user_scope(cohort.ana):
+        first, other = Reading.objects.order_by("pk")
+        for found, reader in ((first, cohort.hiro), (other, cohort.hiro), (first, cohort.chen)):
+            found.pk, found.reader, found.quality = None, reader, "limited"
+            found.save(force_insert=True)
+        made = [list(x.readings.order_by("at")) for x in Xray.objects.all()]
+    rows = built(profile).table("readings")
+    assert ("reading_reader" in rows[0]) == (profile == "limited")
+    told = {}
+    for row in rows:
+        told.setdefault(row["participant"], []).append((row["reading"], row["reading_quality"]))
+    wanted = [[(str(n), one.quality) for n, one in enumerate(x, 1)] for x in made if x]
+    assert sorted(told.values()) == sorted([*wanted, [("1", "good")]])
+
+
+@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
+def test_keys_name_one_row_and_order_all(cohort, built, profile):
+    """Two rows with the same keys could stand either way: the bytes would not be the same."""
+    with user_scope(cohort.ana):
+        for found in list(Reading.objects.all()):
+            for mode, read_no in (("independent", 2), ("paired", 3)):
+                found.pk, found.mode, found.read_no = None, mode, read_no
+                found.save(force_insert=True)
+    visit = build.attended(cohort.ana, cohort.people[0], code="M03")
+    for limb in ("right", "left"):
+        build.form(cohort.ana, visit, "ceap", limb)
+    opened = built(profile, forms=list(rules.forms()))
+    described = json.loads(opened.files["codebook.json"])["tables"]
+    assert [one["table"] for one in described] == opened.tables
+    for one in described:
+        rows = opened.table(one["table"])
+        keys = [tuple(row[key] for key in one["keys"]) for row in rows]
+        assert len(set(keys)) == len(keys), one["table"]
+        # NULL stands last in PostgreSQL, and numbers by their size.
+        numbers = {c["column"] for c in one["columns"] if c["kind"] == "number"}
+        places = [
+            tuple(
+                (v == "", v.rjust(9) if k in numbers else v)
+                for k, v in zip(one["keys"], key, strict=True)
+            )
+            for key in keys
+        ]
+        assert places == sorted(places), one["table"]
 
 
 def test_rows_stand_in_the_order_of_pseudonyms(cohort, built):

@@ -1,5 +1,6 @@
 """What is grouped leaves as the profile says, with values (the protocol's last table)."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -114,7 +115,10 @@ def test_dialysis_leaves_as_another_treatment_beside_grouped_conditions(cohort, 
 
     opened, told = kinds("safe_harbor")
     assert told == ["other", "other", "bisphosphonate"]
-    assert b"dialysis" not in opened.files["codebook.csv"]
+    described = json.loads(opened.files["codebook.json"])["tables"]
+    [column] = [c for t in described for c in t["columns"] if c["column"] == "treatment_kind"]
+    assert "dialysis" not in {choice["code"] for choice in column["choices"]}
+    assert "dialysis leaves as other" in column["made"]
     assert kinds("limited")[1] == ["dialysis", "other", "bisphosphonate"]
 
 

@@ -24,11 +24,17 @@ def table(rows):
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
+def nested(*columns):
+    described = [{"column": column} for column in columns]
+    return json.dumps({"tables": [{"table": "participants", "columns": described}]}).encode()
+
+
 def contents(rows=ROWS, **manifest):
     """The files of a small dataset; whoever changes the rows may have the manifest agree."""
     files = {
         "participants.csv.gz": table(rows),
         "codebook.csv": b"table,column\nparticipants,participant\nparticipants,sex\n",
+        "codebook.json": nested("participant", "sex"),
         "README.txt": b"Read me.\n",
     }
     said = {
@@ -78,7 +84,9 @@ def test_a_whole_one_is_whole_packed_and_unpacked(check, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["participants.csv.gz", "codebook.csv", "README.txt"])
+@pytest.mark.parametrize(
+    "name", ["participants.csv.gz", "codebook.csv", "codebook.json", "README.txt"]
+)
 def test_a_file_that_is_missing_or_changed_is_named(check, name):
     files = contents()
     without = {one: data for one, data in files.items() if one != name}
@@ -121,6 +129,24 @@ def test_a_file_that_nobody_delivered_is_named(check):
 def test_rows_and_columns_are_held_against_manifest_and_codebook(check, rows, problem):
     """Even where the SHA-256 agrees: the builder itself may have gone wrong."""
     assert check(contents(rows)) == [f"participants.csv.gz: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (nested("participant"), "its columns are not those of the codebook."),
+        (nested("sex", "participant"), "its columns are not those of the codebook."),
+        (b'{"tables": [{"table": "participants"}]}', "it is missing or cannot be read."),
+        (b"[1]", "it is missing or cannot be read."),
+        (b"{", "it is missing or cannot be read."),
+    ],
+)
+def test_the_codebook_says_the_same_as_json_and_as_csv(check, said, problem):
+    files = contents() | {"codebook.json": said}
+    manifest = json.loads(files["manifest.json"])
+    manifest["sha256"]["codebook.json"] = hashlib.sha256(said).hexdigest()
+    files["manifest.json"] = json.dumps(manifest).encode()
+    assert check(files) == [f"codebook.json: {problem}"]
 
 
 def test_a_table_that_was_cut_off_before_it_was_hashed_is_named(check):
