@@ -29,7 +29,7 @@ MANIFEST = "manifest.json"
 BLOCK = 2**20  # bytes read at once
 # A record of CSV: outside of quotes up to a line feed, whatever stands between quotes.
 LINE_END = re.compile(rb'((?:[^"\n]|"[^"]*")*)\n')
-ROWS = 20_000  # rows handed to the writers at once
+ROWS = 32_768  # rows handed to the writers at once
 
 
 class IncompleteError(RefusedError):

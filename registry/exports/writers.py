@@ -27,7 +27,6 @@ from .profiles import Column
 from .tables import Table
 
 LEVEL = 1  # of libdeflate: as small as zlib's 6 in a fifth of its time
-ROW_GROUP = 4  # blocks: what a reader of Parquet loads at once
 AHEAD = 2  # blocks that may wait for a writer
 
 Types = Mapping[str, int]  # column → the type of the view's column, as PostgreSQL numbers it
@@ -68,7 +67,10 @@ class CsvWriter:
 
 
 class ParquetWriter:
-    """Typed columns; codes as a dictionary in the order of the codebook; labels as metadata."""
+    """Typed columns; codes as a dictionary in the order of the codebook; labels as metadata.
+
+    A block is a row group.
+    """
 
     def __init__(self, path: Path, table: Table, types: Types) -> None:
         import pyarrow as pa  # here, for it takes memory that CSV alone does not need
@@ -105,7 +107,6 @@ class ParquetWriter:
         self.out = parquet.ParquetWriter(
             path, self.schema, compression="zstd", compression_level=1, use_dictionary=texts
         )
-        self.waiting: list[Any] = []
         self.rows = 0
 
     def write(self, block: bytes, rows: int) -> None:
@@ -123,9 +124,7 @@ class ParquetWriter:
             for name, column in zip(found.column_names, found.columns, strict=True)
         ]
         self.rows += found.num_rows
-        self.waiting.append(self.pa.table(columns, schema=self.schema))
-        if len(self.waiting) == ROW_GROUP:
-            self._flush()
+        self.out.write_table(self.pa.table(columns, schema=self.schema))
 
     def _coded(self, name: str, column: Any) -> Any:
         """The column with the codebook's dictionary. Raises :class:`UnknownValueError`."""
@@ -138,13 +137,7 @@ class ParquetWriter:
             )
         return self.pa.DictionaryArray.from_arrays(places.take(column.indices), codes)
 
-    def _flush(self) -> None:
-        self.out.write_table(self.pa.concat_tables(self.waiting).combine_chunks())
-        self.waiting = []
-
     def close(self) -> int:
-        if self.waiting:
-            self._flush()
         self.out.close()
         return self.rows
 
