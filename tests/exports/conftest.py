@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connections
+from pyarrow import parquet
 
 from registry.access.models import User
 from registry.access.scope import user_scope
@@ -67,7 +68,13 @@ class Opened:
     def everything(self) -> bytes:
         """Every byte that leaves, unpacked, names of files included."""
         parts = [self.data, *(name.encode() for name in self.files), *self.files.values()]
-        parts += [gzip.decompress(self.files[n]) for n in self.files if n.endswith(".gz")]
+        for name, data in self.files.items():
+            if name.endswith(".gz"):
+                parts.append(gzip.decompress(data))
+            if name.endswith(".parquet"):
+                rows = parquet.read_table(io.BytesIO(data))
+                about = [rows.schema.metadata, *(field.metadata for field in rows.schema)]
+                parts.append(f"{about} {rows.to_pylist()}".encode())
         return b"\n".join(parts)
 
     def sha256(self, name: str) -> str:

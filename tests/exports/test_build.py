@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -354,6 +355,28 @@ def test_pseudonyms_last_within_a_project_and_no_further(cohort, built):
     assert not names[0] & names[2]
 
 
+def test_two_projects_cannot_be_joined_by_name_or_order(cohort, built):
+    """Nor by when a file was made: that of a build is nowhere but in its manifest."""
+    for number in range(6):
+        build.participant(cohort.ana, enrolled_on=ENROLLED + timedelta(days=number))
+    one, other = built("limited"), built("limited")
+    persons = dict(owner("SELECT code, participant_id FROM exports_pseudonym"))
+    orders = [
+        [persons[row["participant"]] for row in opened.table("participants")]
+        for opened in (one, other)
+    ]
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert len(persons) == 2 * len(orders[0])
+    assert orders[0] != orders[1]
+    for text in (one.everything, other.everything):
+        told = {name for name in persons if name.encode() in text}
+        assert len(told) == len(orders[0])
+    with zipfile.ZipFile(io.BytesIO(one.data)) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert not archive.comment
+        assert not any(entry.comment or entry.extra for entry in archive.infolist())
+
+
 def test_the_same_records_give_the_same_bytes(built):
     first = built()
     again = built(project=first.dataset.request.project)
@@ -464,6 +487,19 @@ def test_an_error_of_the_database_quotes_no_row(cohort, order):
     with connections["owner"].cursor() as cursor:
         cursor.execute("DROP VIEW release_safe_harbor.ceap")
     assert failed(order()) == "The build stopped with an internal error (ProgrammingError)."
+
+
+def test_no_error_and_no_log_quotes_what_it_met(cohort, order, monkeypatch, caplog):
+    """The message of an error may hold a row: of a file, a database, a library."""
+
+    def stumble(*args):
+        raise ValueError(f"could not read “{CANARY}”")
+
+    monkeypatch.setattr(writers.ParquetWriter, "write", stumble)
+    dataset = order()
+    assert failed(dataset) == "The build stopped with an internal error (ValueError)."
+    assert f"Dataset {dataset.pk} failed: ValueError" in caplog.text
+    assert CANARY not in caplog.text
 
 
 def test_building_twice_changes_nothing(cohort, built):
