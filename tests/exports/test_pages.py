@@ -24,6 +24,7 @@ ASKED = {
     "title": "Calcium and ulcers",
     "purpose": "Does calcium slow healing?",
     "profile": "safe_harbor",
+    "formats": ["csv", "parquet"],
     "forms": FORMS,
     "arms": ["cvi"],
 }
@@ -108,7 +109,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
     assert "participant_age_at_enrolment" in got
     numbers = [cell.strip() for cell in re.findall(r'<td class="number">([^<]*)</td>', got)]
-    assert numbers[:3] == ["9", "fewer than 8", "0"]
+    assert numbers[:4] == ["10", "fewer than 8", "fewer than 8", "fewer than 8"]
     assert DatasetRequest.objects.count() == 0
     other = shown(
         cohort.fay, "new_dataset", data=ASKED | {"preview": "1", "profile": "limited"}
@@ -258,7 +259,7 @@ def test_a_later_request_joins_its_project(cohort, built, shown, client):
     client.force_login(cohort.fay)
     url = reverse("new_dataset") + f"?project={project.pk}"
     assert "keep the pseudonyms" in client.get(url).content.decode()
-    client.post(url, {key: ASKED[key] for key in ("profile", "forms", "arms")})
+    client.post(url, {key: ASKED[key] for key in ("profile", "formats", "forms", "arms")})
     assert project.requests.count() == 2
     assert client.get(reverse("new_dataset") + "?project=x").status_code == 404
 
