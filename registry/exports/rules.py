@@ -105,7 +105,7 @@ def preview(asked: DatasetRequest, counts: Iterable[Count]) -> Preview:
         ],
         visits=found["visits"],
         films=found["films"],
-        divisions=[] if found["included"] is None else list(_divisions(asked, counts)),
+        divisions=list(_divisions(asked, counts)) if found["included"] else [],
     )
 
 

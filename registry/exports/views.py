@@ -71,7 +71,8 @@ def new_request(request: UserRequest) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
     form = RequestForm(sent, project=project, asking=asking)
-    if form.is_valid() and asking:
+    valid, described, preview = form.is_valid(), form.asked, {}
+    if valid and asking:
         try:
             asked = actions.request_dataset(by=request.user, project=project, **form.cleaned_data)
         except ExportError as error:
@@ -79,8 +80,7 @@ def new_request(request: UserRequest) -> HttpResponse:
         else:
             messages.success(request, _("Sent. A data steward decides, and you see it here."))
             return redirect("dataset_request", asked.pk)
-    preview = {}
-    if described := form.asked:
+    if described:
         try:
             preview = _preview(described)
         except ExportError as error:

@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 from django.db import connection, connections
 
-from registry.access.models import Site
 from registry.access.scope import user_scope
 from registry.exports import actions, tasks, withheld
 from registry.exports.actions import ExportError, building
@@ -65,8 +64,8 @@ YEARS = {"enrolled_from": date(2023, 1, 1), "enrolled_to": date(2024, 12, 31)}
     ],
 )
 def test_a_choice_that_tells_more_than_the_profile_is_refused(cohort, about, item, message):
-    if sites := about.pop("sites", None):
-        about["sites"] = [10**6] if sites == "?" else [Site.objects.get(prefix=sites).pk]
+    if "sites" in about:
+        about = about | {"sites": [cohort.tokyo.pk if about["sites"] == "TKY" else 10**6]}
     with pytest.raises(ExportError, match=message) as refused:
         sent(cohort.fay, **about)
     assert refused.value.item == item
@@ -78,14 +77,13 @@ def test_a_choice_that_tells_more_than_the_profile_is_refused(cohort, about, ite
     [
         YEARS,
         {"profile": "limited"} | HALF_YEAR,
-        {"profile": "limited", "sites": "TKY", "classes": [3, 3, 2]},
+        {"profile": "limited", "sites": "TKY", "classes": [4, 4, 2]},
         {"formats": ["parquet"], "enrolled_from": date(2024, 1, 1)},
     ],
 )
 def test_a_choice_that_fits_is_kept(cohort, about):
     if about.get("sites"):
-        about["sites"] = [Site.objects.get(prefix="TKY").pk]
-        about["classes"] = [int(one) for one in ("3", "2", "3")]
+        about = about | {"sites": [cohort.tokyo.pk]}
     kept = DatasetRequest.objects.get(pk=sent(cohort.fay, **about).pk)
     for name, value in about.items():
         assert getattr(kept, name) == (sorted(set(value)) if isinstance(value, list) else value)
@@ -129,6 +127,7 @@ def test_every_reason_is_counted_in_its_turn(cohort):
     everybody = {("not_allowed", "", 10), ("withdrawn", "", 10)}
     assert everybody | {("included", "", 10)} <= set(counts())
     assert dict(actions.preview(asked()).left_out) == {
+        "not in the chosen arms": None,
         "consent to sharing absent": 10,
         "sharing withdrawn": 10,
     }
@@ -136,6 +135,7 @@ def test_every_reason_is_counted_in_its_turn(cohort):
         asked(profile="limited", sites=[cohort.tokyo.pk], enrolled_to=date(2023, 12, 31))
     )
     assert dict(shown.left_out) == {
+        "not in the chosen arms": None,
         "not at the chosen sites": 10,
         "not enrolled in the chosen period": 20,
         "consent to sharing absent": None,
