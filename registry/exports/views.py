@@ -168,6 +168,7 @@ def _dataset_page(
         "stage": words.stage(one.stage, PROFILES[one.request.profile]),
         "every": OFTEN if timezone.now() - one.queued_at < AT_FIRST else SELDOM,
         "choices": words.choices(one.request),
+        "files": sorted(one.manifest.get("sha256", {}).items()),
         "project": project,
         "profile": PROFILES[one.request.profile],
         "own": own,

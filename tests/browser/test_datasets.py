@@ -98,3 +98,9 @@ def test_a_build_is_watched_only_while_its_page_is_seen(ward, sign_in, server):
     seen = len(polls)
     page.wait_for_timeout(5000)
     assert len(polls) == seen
+    page.get_by_role("button", name="Build it again").click()
+    page.get_by_text("Cancel the build").wait_for()
+    tasks.build_dataset(Dataset.objects.latest("pk").pk)
+    page.get_by_role("link", name="Download").wait_for()
+    page.get_by_text("Files and their SHA-256").click()
+    look(page, "ready")
