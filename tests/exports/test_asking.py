@@ -254,6 +254,8 @@ def test_a_preview_equals_the_dataset(cohort, built, profile):
             continue
         opened = built(profile, **about)
         rows = opened.table("participants")
+        assert opened.manifest["sites_chosen"] == len(about.get("sites", []))
+        assert opened.manifest["classes"] == about.get("classes", [])
         assert shown.included == told(len(rows))
         assert shown.visits == told_rows(len(rows), len(opened.table("visits")))
         assert shown.films == told_rows(len(rows), len(opened.table("xray")))

@@ -65,7 +65,13 @@ def test_from_request_to_download(cohort, shown, client):
     dataset.refresh_from_db()
     ready = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert "hx-trigger" not in ready
-    assert dataset.sha256 in ready
+    for said in (
+        dataset.sha256,
+        "csv/participants.csv.gz",
+        " UTC</dd>",
+        "0 participants, left out",
+    ):
+        assert said in ready
     link = ready.partition(f'href="/datasets/{dataset.pk}/')[2].partition('"')[0]
     got = client.get(f"/datasets/{dataset.pk}/{link}")
     data = b"".join(got.streaming_content)
@@ -101,6 +107,29 @@ def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, shown):
     new = Dataset.objects.exclude(pk=dataset.pk).get()
     assert again.url == reverse("dataset", args=[new.pk])
     assert shown(cohort.fay, "build_dataset_again", dataset.pk, data={}).status_code == 409
+
+
+def test_a_build_is_cancelled_on_its_page(cohort, order, shown):
+    dataset = order()
+    sent = shown(cohort.fay, "cancel_dataset", dataset.pk, data={})
+    assert sent.url == reverse("dataset", args=[dataset.pk])
+    got = shown(cohort.jun, "dataset", dataset.pk).content.decode()
+    assert "Fay Okafor cancelled the build." in got
+    assert "hx-trigger" not in got
+    assert shown(cohort.fay, "cancel_dataset", dataset.pk, data={}).status_code == 409
+
+
+def test_a_choice_refused_is_shown_at_its_item_in_the_preview_too(cohort, shown):
+    wrong = ASKED | {"sites": [cohort.tokyo.pk], "enrolled_from": "2024-07-01"}
+    for sent in (wrong, wrong | {"preview": "1"}):
+        got = shown(cohort.fay, "new_dataset", data=sent)
+        assert (got.status_code, list(got.context["form"].errors)) == (422, ["sites"])
+    assert "Tokyo" in got.content.decode()
+    kept = wrong | {"profile": "limited", "enrolled_from": "2024-01-01"}
+    sent = shown(cohort.fay, "new_dataset", data=kept)
+    got = shown(cohort.jun, "dataset_request", DatasetRequest.objects.get().pk).content.decode()
+    for said in ("Tokyo", "from January 2024", "Left out: not at the chosen sites"):
+        assert said in got
 
 
 def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
