@@ -142,6 +142,7 @@ class Dataset(models.Model):
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    cancelled_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     cut_off = models.DateTimeField(null=True)
     stage = models.CharField(max_length=100, blank=True)
     rows_done = models.PositiveBigIntegerField(default=0)

@@ -114,6 +114,7 @@ class Profile:
     """``mapping``: ``form.item``, or the item's bare name for every form, → how it leaves.
 
     ``worked_out``: ``form.item`` of what is computed over several records, → how it leaves.
+    ``months``: the steps in which it tells when somebody was enrolled, and a request may ask.
     """
 
     code: str
@@ -121,6 +122,7 @@ class Profile:
     about: str
     mapping: Mapping[str, Rule]
     worked_out: Mapping[str, As]
+    months: int
 
     @property
     def label(self) -> str:
@@ -141,6 +143,11 @@ class Profile:
         return any(
             isinstance(rule, As) and STAND_INS in rule.join for rule in self.mapping.values()
         )
+
+    @property
+    def tells_sites(self) -> bool:
+        """Whether a dataset tells its sites apart, so that a request may choose among them."""
+        return self.mapping["participant.site"] is not OUT
 
     def rule(self, entry: Entry) -> Rule:
         """The mapping's word on an item. Raises KeyError when it has none."""
@@ -469,6 +476,7 @@ SAFE_HARBOR = Profile(
             join=_ULCER_OUTCOMES,
         ),
     },
+    months=12,
 )
 
 LIMITED = Profile(
@@ -537,6 +545,7 @@ LIMITED = Profile(
             join=_ULCER_OUTCOMES,
         ),
     },
+    months=6,
 )
 
 PROFILES: Mapping[str, Profile] = {one.code: one for one in (SAFE_HARBOR, LIMITED)}

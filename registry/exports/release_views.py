@@ -24,9 +24,9 @@ from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 from registry.visits.schedule import BASELINE
 
-from . import as_of, worked_out
+from . import as_of, sharing_counts, worked_out
 from .models import Dataset, DatasetRequest, Pseudonym, StandIn
-from .profiles import EXAMINER_KEY, PROFILES, SMALLEST, Profile
+from .profiles import EXAMINER_KEY, PROFILES, Profile
 from .tables import ABSENCES, tables
 
 RELEASE_LOGIN = sql.Identifier("saphena_release")  # config/roles.sql
@@ -56,12 +56,14 @@ def raise_walls() -> Iterator[sql.Composable]:
         participant=as_of.live(Participant),
         consent=as_of.live(Consent),
     )
-    yield CLASSES.format(
-        ceap=as_of.as_of(Ceap),
-        entry=as_of.as_of(FormEntry),
-        visit=as_of.as_of(Visit),
-        baseline=sql.Literal(BASELINE),
-    )
+    for view, of in (("classes_at_baseline", as_of.as_of), ("classes_now", as_of.live)):
+        yield CLASSES.format(
+            view=SQL(view),
+            ceap=of(Ceap),
+            entry=of(FormEntry),
+            visit=of(Visit),
+            baseline=sql.Literal(BASELINE),
+        )
     yield PEOPLE
     with override("en"):
         for profile in PROFILES.values():
@@ -71,6 +73,7 @@ def raise_walls() -> Iterator[sql.Composable]:
         request=as_of.live(DatasetRequest),
         building=sql.Literal(str(Dataset.State.BUILDING)),
         approved=sql.Literal(str(DatasetRequest.State.APPROVED)),
+        left_out=sharing_counts.left_out("classes_at_baseline"),
     )
     yield DRAW.format(
         dataset=as_of.live(Dataset),
@@ -82,13 +85,13 @@ def raise_walls() -> Iterator[sql.Composable]:
         draw=SQL("").join(_stand_ins()),
     )
     yield FORGET
-    yield SHARING_COUNTS.format(smallest=sql.Literal(SMALLEST))
+    yield from sharing_counts.statements()
     yield SQL("GRANT USAGE ON SCHEMA public TO {}").format(RELEASE_LOGIN)
     for function, caller in (
         ("registry_prepare_dataset()", RELEASE_LOGIN),
         ("registry_draw_pseudonyms()", RELEASE_LOGIN),
         ("registry_forget_dataset()", RELEASE_LOGIN),
-        ("registry_sharing_counts()", web_role()),
+        (f"registry_sharing_counts({sharing_counts.ARGUMENTS})", web_role()),
     ):
         yield SQL(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
         yield SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{}}").format(caller)
@@ -158,7 +161,7 @@ CREATE UNLOGGED TABLE release.people (
 
 # Of the worse leg, on the scale of 1994, which every version of CEAP maps to.
 CLASSES = SQL("""
-CREATE VIEW release.classes_at_baseline AS
+CREATE VIEW release.{view} AS
 SELECT e.participant_id AS id, max(t.clinical_1994) AS class
 FROM {ceap} t JOIN {entry} e ON e.id = t.entry_id JOIN {visit} v ON v.id = e.visit_id
 WHERE v.code = {baseline} GROUP BY e.participant_id
@@ -182,12 +185,7 @@ BEGIN
         SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex,
             asked.project_id, asked.profile
         FROM release.consenting p
-        WHERE p.allowed AND NOT p.withdrawn AND p.arm = ANY (asked.arms)
-        AND (asked.sites = '{{}}' OR p.site_id = ANY (asked.sites))
-        AND p.enrolled_on >= coalesce(asked.enrolled_from, '-infinity')
-        AND p.enrolled_on <= coalesce(asked.enrolled_to, 'infinity')
-        AND (asked.classes = '{{}}' OR p.id IN (
-            SELECT b.id FROM release.classes_at_baseline b WHERE b.class = ANY (asked.classes)));
+        WHERE {left_out} IS NULL;
     DELETE FROM release.people p WHERE NOT EXISTS (
         SELECT FROM release.consenting_now n WHERE n.id = p.id AND n.allowed AND NOT n.withdrawn);
     GET DIAGNOSTICS stopped = ROW_COUNT;
@@ -259,16 +257,3 @@ def _stand_ins() -> Iterator[sql.Composable]:
             WHERE NOT EXISTS (SELECT FROM {stand_in} s WHERE s.project_id = asked.project_id
                               AND s.kind = {kind} AND s.key = k.key);
         """).format(stand_in=as_of.live(StandIn), kind=sql.Literal(kind), source=source)
-
-
-# Counts only, and no small ones: a page may ask, and no way of asking twice gives more.
-SHARING_COUNTS = SQL("""
-CREATE OR REPLACE FUNCTION registry_sharing_counts()
-RETURNS TABLE (arm text, outcome text, people bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT c.arm::text,
-        CASE WHEN c.withdrawn THEN 'withdrawn' WHEN c.allowed THEN 'shared' ELSE 'not_allowed' END,
-        NULLIF(greatest(count(*), {smallest} - 1), {smallest} - 1)
-    FROM release.consenting_now c GROUP BY 1, 2
-$$
-""")

@@ -42,6 +42,7 @@ class Table:
     keys: tuple[Column, ...]
     items: tuple[Column, ...]
     rows: sql.Composed
+    models: tuple[type[models.Model], ...] = ()  # whose items its columns are
 
     @property
     def label(self) -> str:
@@ -176,6 +177,7 @@ def _table(
             record=as_of(next(iter(shown))),
             form=sql.Literal(form),
         ),
+        tuple(shown),
     )
 
 

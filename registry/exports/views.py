@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -10,20 +11,25 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
+from registry.imaging.models import Xray
 
-from . import actions, ranges, rules
+from . import actions, ranges, words
 from .actions import ExportError
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
 from .tables import tables
+from .withheld import changed
 
 LINK_LASTS = 24 * 60 * 60  # seconds: a download that broke off goes on under the same link
+OFTEN, SELDOM = 2, 10  # seconds between two looks at a build, at first and later
+AT_FIRST = timedelta(minutes=1)
 SALT = "registry.exports.download"
 
 
@@ -65,33 +71,36 @@ def new_request(request: UserRequest) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
     form = RequestForm(sent, project=project, asking=asking)
-    status = 200
-    if form.is_bound and not form.is_valid():
-        status = 422
-    elif asking:
+    valid, described, preview = form.is_valid(), form.asked, {}
+    if valid and asking:
         try:
             asked = actions.request_dataset(by=request.user, project=project, **form.cleaned_data)
         except ExportError as error:
             form.refuse(error)
-            status = 422
         else:
             messages.success(request, _("Sent. A data steward decides, and you see it here."))
             return redirect("dataset_request", asked.pk)
-    chosen = form.cleaned_data if form.is_bound else form.initial
-    page = {"form": form, "project": project}
-    return render(request, "exports/new_request.html", page | _preview(chosen), status=status)
+    if described:
+        try:
+            preview = _preview(described)
+        except ExportError as error:
+            if not form.errors:
+                form.refuse(error)
+    page = {"form": form, "project": project, **preview}
+    return render(request, "exports/new_request.html", page, status=422 if form.errors else 200)
 
 
-def _preview(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """What a choice of profile, forms and arms would give; nothing while it is not complete."""
-    profile = PROFILES.get(chosen.get("profile", ""))
-    if not profile or not chosen.get("arms"):
-        return {}
-    wanted = {"", *chosen.get("forms", ())}
+def _preview(asked: DatasetRequest) -> dict[str, Any]:
+    """What a request would give, sent or not. Raises :class:`ExportError` for one not allowed."""
+    numbers = actions.preview(asked)
+    profile = PROFILES[asked.profile]
+    chosen = [table for table in tables(profile) if table.form in {"", *asked.forms}]
     return {
         "profile": profile,
-        "tables": [table for table in tables(profile) if table.form in wanted],
-        "numbers": rules.preview(actions.sharing_counts(), chosen["arms"]),
+        "tables": chosen,
+        "changed": changed(profile, chosen),
+        "numbers": numbers,
+        "films_asked": Xray.declaration.code in asked.forms,
         "smallest": SMALLEST,
     }
 
@@ -123,19 +132,18 @@ def dataset_request(request: UserRequest, request_id: int) -> HttpResponse:
             error, status = str(refused), 422
         else:
             return redirect("dataset_request", asked.pk)
-    labels_of_arms, labels_of_forms = rules.arms(), rules.forms()
     page = {
         "asked": asked,
-        "arms": [labels_of_arms[code] for code in asked.arms],
-        "forms": [labels_of_forms[code] for code in asked.forms],
+        "choices": words.choices(asked),
         "datasets": asked.datasets.all(),
         "may_decide": may_decide,
         "own": request.user.pk == asked.project.researcher_id,
         "problems": [("reason", error)] if error else [],
         "reason": reason,
     }
-    chosen = {"profile": asked.profile, "forms": asked.forms, "arms": asked.arms}
-    return render(request, "exports/request.html", page | _preview(chosen), status=status)
+    with suppress(ExportError):  # what could be asked for then cannot any more
+        page |= _preview(asked)
+    return render(request, "exports/request.html", page, status=status)
 
 
 @require_safe
@@ -157,6 +165,10 @@ def _dataset_page(
         token = signing.dumps([one.pk, request.user.pk], salt=SALT)
     page = {
         "dataset": one,
+        "stage": words.stage(one.stage, PROFILES[one.request.profile]),
+        "every": OFTEN if timezone.now() - one.queued_at < AT_FIRST else SELDOM,
+        "choices": words.choices(one.request),
+        "files": sorted(one.manifest.get("sha256", {}).items()),
         "project": project,
         "profile": PROFILES[one.request.profile],
         "own": own,
@@ -166,6 +178,18 @@ def _dataset_page(
         "downloads": one.downloads.select_related("user"),
     }
     return render(request, template or "exports/dataset.html", page, status=status)
+
+
+@require_POST
+@either
+def cancel(request: UserRequest, dataset_id: int) -> HttpResponse:
+    """Cancel a build that has not finished."""
+    one = _visible_dataset(request, dataset_id)
+    try:
+        actions.cancel_dataset(by=request.user, dataset=one)
+    except ExportError as error:
+        return _dataset_page(request, one, status=409, error=str(error))
+    return redirect("dataset", one.pk)
 
 
 @require_POST

@@ -24,6 +24,7 @@ ASKED = {
     "title": "Calcium and ulcers",
     "purpose": "Does calcium slow healing?",
     "profile": "safe_harbor",
+    "formats": ["csv", "parquet"],
     "forms": FORMS,
     "arms": ["cvi"],
 }
@@ -64,7 +65,13 @@ def test_from_request_to_download(cohort, shown, client):
     dataset.refresh_from_db()
     ready = shown(cohort.fay, "dataset", dataset.pk).content.decode()
     assert "hx-trigger" not in ready
-    assert dataset.sha256 in ready
+    for said in (
+        dataset.sha256,
+        "csv/participants.csv.gz",
+        " UTC</dd>",
+        "0 participants, left out",
+    ):
+        assert said in ready
     link = ready.partition(f'href="/datasets/{dataset.pk}/')[2].partition('"')[0]
     got = client.get(f"/datasets/{dataset.pk}/{link}")
     data = b"".join(got.streaming_content)
@@ -86,7 +93,8 @@ def test_the_fragment_is_the_progress_alone(cohort, order, shown):
     assert "<html" not in got
     assert 'max="5000"' in got
     assert 'value="1200"' in got
-    assert "ceap" in got
+    assert "writing “CEAP”" in got
+    assert "Cancel the build" in got
 
 
 def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, shown):
@@ -101,6 +109,29 @@ def test_a_failed_build_says_why_and_can_be_built_again(cohort, order, shown):
     assert shown(cohort.fay, "build_dataset_again", dataset.pk, data={}).status_code == 409
 
 
+def test_a_build_is_cancelled_on_its_page(cohort, order, shown):
+    dataset = order()
+    sent = shown(cohort.fay, "cancel_dataset", dataset.pk, data={})
+    assert sent.url == reverse("dataset", args=[dataset.pk])
+    got = shown(cohort.jun, "dataset", dataset.pk).content.decode()
+    assert "Fay Okafor cancelled the build." in got
+    assert "hx-trigger" not in got
+    assert shown(cohort.fay, "cancel_dataset", dataset.pk, data={}).status_code == 409
+
+
+def test_a_choice_refused_is_shown_at_its_item_in_the_preview_too(cohort, shown):
+    wrong = ASKED | {"sites": [cohort.tokyo.pk], "enrolled_from": "2024-07-01"}
+    for sent in (wrong, wrong | {"preview": "1"}):
+        got = shown(cohort.fay, "new_dataset", data=sent)
+        assert (got.status_code, list(got.context["form"].errors)) == (422, ["sites"])
+    assert "Tokyo" in got.content.decode()
+    kept = wrong | {"profile": "limited", "enrolled_from": "2024-01-01"}
+    sent = shown(cohort.fay, "new_dataset", data=kept)
+    got = shown(cohort.jun, "dataset_request", DatasetRequest.objects.get().pk).content.decode()
+    for said in ("Tokyo", "from January 2024", "Left out: not at the chosen sites"):
+        assert said in got
+
+
 def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
@@ -108,7 +139,7 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"}).content.decode()
     assert "participant_age_at_enrolment" in got
     numbers = [cell.strip() for cell in re.findall(r'<td class="number">([^<]*)</td>', got)]
-    assert numbers[:3] == ["9", "fewer than 8", "0"]
+    assert numbers[:4] == ["10", "fewer than 8", "fewer than 8", "fewer than 8"]
     assert DatasetRequest.objects.count() == 0
     other = shown(
         cohort.fay, "new_dataset", data=ASKED | {"preview": "1", "profile": "limited"}
@@ -123,7 +154,7 @@ def test_a_preview_equals_the_dataset(cohort, built, shown):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
     got = shown(cohort.fay, "new_dataset", data=ASKED | {"preview": "1"})
     delivered = built().manifest["tables"][0]["delivered"]
-    assert got.context["numbers"].included.people == delivered == 9
+    assert (delivered, got.context["numbers"].included) == (9, 10)
 
 
 def test_a_bad_request_is_shown_again_with_what_was_typed(cohort, shown):
@@ -256,7 +287,7 @@ def test_a_later_request_joins_its_project(cohort, built, shown, client):
     client.force_login(cohort.fay)
     url = reverse("new_dataset") + f"?project={project.pk}"
     assert "keep the pseudonyms" in client.get(url).content.decode()
-    client.post(url, {key: ASKED[key] for key in ("profile", "forms", "arms")})
+    client.post(url, {key: ASKED[key] for key in ("profile", "formats", "forms", "arms")})
     assert project.requests.count() == 2
     assert client.get(reverse("new_dataset") + "?project=x").status_code == 404
 

@@ -6,16 +6,12 @@ from datetime import date
 
 import pytest
 from django.db import connection
-from hypothesis import given
-from hypothesis import strategies as some
 from psycopg import sql
 
 from registry.core import codebook
 from registry.core.dictionary import Kind, Privacy
-from registry.exports import rules
 from registry.exports.checks import problems_of
 from registry.exports.profiles import LIMITED, PROFILES, SAFE_HARBOR, UnmappedError
-from registry.exports.rules import Count, Some
 from registry.exports.tables import tables
 
 from .. import build
@@ -108,27 +104,6 @@ def test_no_partial_date_gives_back_the_day_of_enrolment(db, profile):
             candidates = Counter(cursor.fetchall())
         assert candidates.total() == 6 * 365
         assert min(candidates.values()) >= 28, entry.export_name
-
-
-counts = some.lists(
-    some.builds(
-        Count,
-        some.sampled_from(["cvi", "control", "other_calcinosis"]),
-        some.sampled_from(["shared", "not_allowed", "withdrawn"]),
-        some.none() | some.integers(8, 500),
-    ),
-    unique_by=lambda one: (one.arm, one.outcome),
-)
-
-
-@given(counts, some.lists(some.sampled_from(["cvi", "control"]), unique=True))
-def test_a_preview_shows_sums_of_shown_counts_only(found, arms):
-    shown = rules.preview(found, arms)
-    chosen = [one for one in found if one.arm in arms and one.outcome == "shared"]
-    assert shown.included == Some(
-        sum(one.people for one in chosen if one.people), any(one.people is None for one in chosen)
-    )
-    assert shown.empty == (not chosen)
 
 
 @pytest.mark.slow

@@ -2,11 +2,12 @@
 
 from .asking import approve_request as approve_request
 from .asking import order_build as order_build
+from .asking import preview as preview
 from .asking import request_dataset as request_dataset
 from .asking import return_request as return_request
-from .asking import sharing_counts as sharing_counts
 from .building import build as build
 from .building import build_now as build_now
+from .building import cancel_dataset as cancel_dataset
 from .building import sweep_builds as sweep_builds
 from .downloading import download as download
 from .downloading import require_empty as require_empty

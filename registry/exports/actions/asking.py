@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from registry.access.models import User
+from registry.access.models import Site, User
 from registry.access.roles import Permission
 
 from .. import rules
 from ..models import Dataset, DatasetProject, DatasetRequest
-from ..profiles import PROFILES
+from ..profiles import PROFILES, Profile
 from ..writers import FORMATS
 from .errors import ExportError
 
@@ -30,42 +30,104 @@ def request_dataset(
     purpose: str = "",
     project: DatasetProject | None = None,
     formats: Sequence[str] = tuple(FORMATS),
+    sites: Sequence[int] = (),
+    enrolled_from: date | None = None,
+    enrolled_to: date | None = None,
+    classes: Sequence[int] = (),
 ) -> DatasetRequest:
     """Ask for a dataset of a new project (``title``, ``purpose``) or of one's own ``project``.
 
-    ``profile``, ``forms``, ``arms`` and ``formats`` are codes. Raises :class:`ExportError`.
+    ``profile``, ``forms``, ``arms`` and ``formats`` are codes, ``sites`` keys; what narrows the
+    participants is as in :class:`DatasetRequest`. Raises :class:`ExportError`, also for a choice
+    that would tell of every row what the profile does not.
     """
     if not by.may(Permission.REQUEST_DATASET):
         raise ExportError(_("Only a researcher asks for datasets."))
-    if profile not in PROFILES:
-        raise ExportError(_("Choose how the data are de-identified."), "profile")
-    if not arms or not set(arms) <= set(rules.arms()):
-        raise ExportError(_("Choose at least one arm."), "arms")
-    if not set(forms) <= set(rules.forms()):
-        raise ExportError(_("There is no such form."), "forms")
-    if not formats or not set(formats) <= set(FORMATS):
-        raise ExportError(_("Choose at least one format."), "formats")
+    asked = DatasetRequest(
+        profile=profile,
+        forms=sorted(set(forms)),
+        arms=sorted(set(arms)),
+        formats=sorted(set(formats)),
+        sites=sorted(set(sites)),
+        enrolled_from=enrolled_from,
+        enrolled_to=enrolled_to,
+        classes=sorted(set(classes)),
+        asked_by=by,
+    )
+    expected = preview(asked)
     if project and project.researcher_id != by.pk:
         raise ExportError(_("The project is another researcher's."))
     if not project and not title.strip():
         raise ExportError(_("Give the project a title."), "title")
     if not project and not purpose.strip():
         raise ExportError(_("Say what the data are for: the steward decides by it."), "purpose")
-    if rules.preview(sharing_counts(), arms).empty:
-        raise ExportError(
-            _("Nobody in these arms shares data: there is nothing to ask for."), "arms"
-        )
-    project = project or DatasetProject.objects.create(
+    if expected.empty:
+        raise ExportError(_("Nobody chosen here shares data: there is nothing to ask for."), "arms")
+    asked.project = project or DatasetProject.objects.create(
         title=title.strip(), purpose=purpose.strip(), researcher=by
     )
-    return DatasetRequest.objects.create(
-        project=project,
-        profile=profile,
-        forms=sorted(set(forms)),
-        arms=sorted(set(arms)),
-        formats=sorted(set(formats)),
-        asked_by=by,
-    )
+    asked.save(force_insert=True)
+    return asked
+
+
+def preview(asked: DatasetRequest) -> rules.Preview:
+    """What a request, sent or not, would give now; its numbers are hidden and rounded.
+
+    Raises :class:`ExportError` when it may not be asked for.
+    """
+    _check(asked)
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT what, code, number"
+            " FROM registry_sharing_counts(%s, %s, %s, %s, %s::smallint[])",
+            [asked.arms, asked.sites, asked.enrolled_from, asked.enrolled_to, asked.classes],
+        )
+        return rules.preview(asked, [rules.Count(*row) for row in cursor.fetchall()])
+
+
+def _check(asked: DatasetRequest) -> None:
+    profile = PROFILES.get(asked.profile)
+    if profile is None:
+        raise ExportError(_("Choose how the data are de-identified."), "profile")
+    for chosen, known, message, item in (
+        (asked.arms, rules.arms(), _("Choose at least one arm."), "arms"),
+        (asked.formats, FORMATS, _("Choose at least one format."), "formats"),
+    ):
+        if not chosen or not set(chosen) <= set(known):
+            raise ExportError(message, item)
+    if not set(asked.forms) <= set(rules.forms()):
+        raise ExportError(_("There is no such form."), "forms")
+    if not set(asked.classes) <= set(rules.CLASSES):
+        raise ExportError(_("There is no such class."), "classes")
+    _check_sites(asked, profile)
+    _check_period(asked, profile)
+
+
+def _check_sites(asked: DatasetRequest, profile: Profile) -> None:
+    if asked.sites and not profile.tells_sites:
+        raise ExportError(
+            _("%(profile)s leaves the site out, so no sites can be chosen.")
+            % {"profile": profile.label},
+            "sites",
+        )
+    if Site.objects.filter(pk__in=asked.sites).count() != len(asked.sites):
+        raise ExportError(_("There is no such site."), "sites")
+
+
+def _check_period(asked: DatasetRequest, profile: Profile) -> None:
+    tells = {12: _("calendar years"), 6: _("half-years")}[profile.months]
+    for item, day, fits in (
+        ("enrolled_from", asked.enrolled_from, rules.begins_step),
+        ("enrolled_to", asked.enrolled_to, rules.ends_step),
+    ):
+        if day and not fits(day, profile):
+            raise ExportError(
+                _("%(profile)s tells enrolment in %(steps)s: choose whole ones.")
+                % {"profile": profile.label, "steps": tells},
+                item,
+            )
+    if asked.enrolled_from and asked.enrolled_to and asked.enrolled_from > asked.enrolled_to:
+        raise ExportError(_("The period ends before it begins."), "enrolled_to")
 
 
 def approve_request(*, by: User, request: DatasetRequest) -> Dataset:
@@ -126,10 +188,3 @@ def order(*, by: User, request: DatasetRequest, cut_off: datetime | None = None)
     if cut_off and cut_off > timezone.now():
         raise ExportError(_("The cut-off lies in the future."), "cut_off")
     return Dataset.objects.create(request=request, queued_by=by, cut_off=cut_off)
-
-
-def sharing_counts() -> list[rules.Count]:
-    """Participants by arm and by what becomes of them; ``people`` is None where there are few."""
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT arm, outcome, people FROM registry_sharing_counts()")
-        return [rules.Count(*row) for row in cursor.fetchall()]

@@ -20,6 +20,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
+from registry.access.roles import Permission
 from registry.core import codebook
 from registry.core.errors import RefusedError
 from registry.visits.schedule import CURRENT
@@ -40,6 +41,7 @@ LOCKS = 0x5A7E  # the first key of the builds' advisory locks
 WORK_MEMORY = "256MB"  # of PostgreSQL, to sort a million rows by pseudonym without a disk
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
+STORING = "storing"  # the last stage, at which a build cannot be cancelled any more
 TOLD_EVERY = 1.0  # seconds between two writes of progress
 WATCHED_EVERY = 1.0  # seconds between two looks at another's build
 
@@ -100,8 +102,9 @@ def _build(dataset: Dataset) -> None:
         folder.mkdir()
         with transaction.atomic(using=RELEASE), connections[RELEASE].cursor() as cursor:
             dataset.manifest = _write(dataset, folder, cursor)
-        # Only now do new pseudonyms stand; before, a failure leaves none of them.
-        _progress(dataset, "storing", dataset.rows_expected)
+            # The last moment to cancel: new pseudonyms stand from the end of the transaction on,
+            # while of a build that fails or is cancelled before none is left.
+            _progress(dataset, STORING, dataset.rows_expected)
         pack(folder, packed)
         _store(dataset, packed)
 
@@ -125,6 +128,10 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "code_version": code_version(),
         "forms": asked.forms,
         "arms": asked.arms,
+        "sites_chosen": len(asked.sites),  # how many, not which; 0 stands for all
+        "enrolled_from": asked.enrolled_from and asked.enrolled_from.isoformat(),
+        "enrolled_to": asked.enrolled_to and asked.enrolled_to.isoformat(),
+        "classes": asked.classes,
         "formats": asked.formats,
         "stopped_sharing_since": stopped,
     }
@@ -202,8 +209,22 @@ def _store(dataset: Dataset, path: Path) -> None:
 
 
 def _progress(dataset: Dataset, stage: str, rows: int | None = 0) -> None:
+    """Note where the build stands. Raises :class:`ExportError` when somebody cancelled it."""
     dataset.stage, dataset.rows_done = stage, rows or 0
-    dataset.save(update_fields=["cut_off", "stage", "rows_done", "rows_expected"])
+    noted = Dataset.objects.filter(pk=dataset.pk, cancelled_by=None).update(
+        cut_off=dataset.cut_off,
+        stage=dataset.stage,
+        rows_done=dataset.rows_done,
+        rows_expected=dataset.rows_expected,
+    )
+    if not noted:
+        dataset.refresh_from_db(fields=["cancelled_by"])
+        raise ExportError(_cancelled(dataset))
+
+
+def _cancelled(dataset: Dataset) -> str:
+    assert dataset.cancelled_by
+    return _("%(name)s cancelled the build.") % {"name": dataset.cancelled_by.name}
 
 
 def _teller(dataset: Dataset) -> Callable[[str, int], None]:
@@ -243,6 +264,25 @@ def _fail(dataset: Dataset, reason: str) -> None:
         size=None,
         manifest={},
     )
+
+
+@transaction.atomic
+def cancel_dataset(*, by: User, dataset: Dataset) -> None:
+    """Give up a build that is queued or has not begun to store its file.
+
+    A queued one has failed at once, one being built when its builder notices, and no file and no
+    new pseudonym is left. Raises :class:`ExportError`.
+    """
+    if by.pk != dataset.request.project.researcher_id and not by.may(Permission.APPROVE_DATASET):
+        raise ExportError(_("The project is another researcher's."))
+    now = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    if not now.unfinished or now.stage == STORING:
+        raise ExportError(_("It is too late to cancel: the file is being stored, or is ready."))
+    if now.cancelled_by_id is None:
+        now.cancelled_by = by
+        now.save(update_fields=["cancelled_by"])
+    if now.state == Dataset.State.QUEUED:
+        _fail(now, _cancelled(now))
 
 
 def fail_interrupted(dataset_id: int) -> None:
