@@ -1,4 +1,4 @@
-"""All writes of datasets: asking, deciding, building, handing out."""
+"""All writes of datasets and site's copies: asking, deciding, building, handing out."""
 
 from .asking import approve_request as approve_request
 from .asking import order_build as order_build
@@ -7,5 +7,9 @@ from .asking import return_request as return_request
 from .asking import sharing_counts as sharing_counts
 from .building import build as build
 from .building import sweep_builds as sweep_builds
+from .copying import ask_for_copy as ask_for_copy
+from .copying import build_copy as build_copy
+from .copying import sweep_copies as sweep_copies
 from .downloading import download as download
+from .downloading import open_copy as open_copy
 from .errors import ExportError as ExportError
