@@ -56,7 +56,7 @@ def history(site: Site, user: User) -> Table:
     def count() -> int:
         return changes.order_by().aggregate(items=Sum(items))["items"] or 0
 
-    return Table("history", gettext("History"), columns, count, rows)
+    return Table("changes", gettext("History: every change, item by item"), columns, count, rows)
 
 
 def _changes(site: Site, user: User) -> QuerySet[Change]:

@@ -71,7 +71,7 @@ def names() -> dict[str, str]:
         Ulcer: "ulcers",
         Film: "films",
         Reading: "readings",
-        Attachment: "files",
+        Attachment: "attachments",
         DataQuery: "queries",
         QueryMessage: "query_messages",
         Verification: "verifications",
@@ -100,7 +100,12 @@ def tables(site: Site, user: User) -> list[Table]:
         _table(Participant, gettext_noop("Participants"), site),
         _table(Screening, gettext_noop("Screening"), site, _of("participant")),
         _table(ConsentVersion, gettext_noop("Versions of the consent form"), site),
-        _table(Consent, gettext_noop("Consents"), site, _of("screening__participant")),
+        _table(
+            Consent,
+            gettext_noop("Consents"),
+            site,
+            [*_of("screening__participant"), key("version", gettext("Version"), "version__code")],
+        ),
         _table(
             Visit,
             gettext_noop("Visits"),
