@@ -11,7 +11,7 @@ def build_dataset(dataset_id: int) -> None:
     actions.build(dataset_id=dataset_id)
 
 
-@shared_task(queue="celery")
+@shared_task
 def build_site_copy(site_id: int, copy_id: int) -> None:
     """Make one copy of a site's data; an ordinary worker does, as the web role."""
     actions.build_copy(site_id=site_id, copy_id=copy_id)

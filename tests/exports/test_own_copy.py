@@ -43,13 +43,13 @@ pytestmark = pytest.mark.slow
 
 HOSTILE = '=cmd|" /C calc",\r\n"007"; 日本語\tあ\n'
 PERSON = {
-    "family_name": "山田Kanari",
+    "family_name": "山田Wren",
     "given_name": '"Hana", the=1',
     "birth_date": date(1931, 2, 3),
     "hospital_number": "0000471199",
     "phone": "03-9988-7766",
-    "email": "kanari@example.jp",
-    "address": "1-2-3 Kanari\nTokyo",
+    "email": "wren@example.jp",
+    "address": "1-2-3 Wren\nTokyo",
 }
 
 
@@ -168,7 +168,8 @@ def test_the_codebook_describes_every_column(cohort, take):
         assert len(set(columns)) == len(columns), table
     assert all(row["label"] for row in described)
     for row in described:
-        if row["kind"] in ("choice", "score") and row["choices"]:
+        signs = row["column"].endswith("_comparator")  # = is one of them
+        if row["kind"] in ("choice", "score") and row["choices"] and not signs:
             codes = {pair.partition("=")[0] for pair in row["choices"].split("|")}
             found = {one[row["column"]] for one in own.table(row["table"])} - {""}
             assert found <= codes, row
@@ -201,7 +202,7 @@ def test_its_canaries_arrive_exactly(cohort, take):
 def test_no_row_of_another_site_is_in_it(cohort, take):
     theirs = filled(cohort.ben, person=build.person(**PERSON))
     own = take()
-    assert b"Kanari" not in own.everything
+    assert b"Wren" not in own.everything
     for secret in (theirs.study_number, "RIO", "Ben Souza", "0000471199"):
         assert secret.encode() not in own.everything, secret
 
@@ -211,8 +212,8 @@ def test_dates_absences_and_words_are_as_entered(cohort, take):
     labs = own.table("laboratory")
     assert {row["absent"] for row in labs} == {'{"crp": "not_done"}'}
     assert {row["done_on"] for row in labs} == {str(ENROLLED + timedelta(days=2))}
-    [*people] = own.table("participants")
-    assert {row["sex_words"] for row in people} <= {"female", "male"}
+    people = own.table("participants")
+    assert {row["arm_words"] for row in people} == {"chronic venous insufficiency"}
     assert {row["onset_on"] for row in own.table("ulcers")} == {"2024-02"}
     assert {row["location_words"] for row in own.table("ulcers")} == {"medial malleolus"}
     assert {row["by"] for row in people} == {"Ana Sato"}
@@ -240,7 +241,7 @@ def test_films_and_files_come_by_study_number(cohort, take):
         entry = visit.entries.get(form="ulcers")
         item = entry.file_items[0]
         kept = add_attachment(
-            by=cohort.ana, entry=entry, item=item, upload=films.upload(films.png(), "Kanari.png")
+            by=cohort.ana, entry=entry, item=item, upload=films.upload(films.png(), "Wren.png")
         )
         content = film.original.read(), film.picture.read(), kept.stored.read()
     own = take()
@@ -453,8 +454,6 @@ def test_a_full_disk_leaves_no_file(cohort, ask, take, monkeypatch, settings, wh
         patch.setattr(*place, lambda *args, **more: full(*args))
         assert failed(cohort, ask()) == "The file could not be written: No space left on device."
     assert not copies(settings)
-    with user_scope(cohort.hiro):
-        assert not Look.objects.filter(by=cohort.hiro).exists() or when == "while storing"
     take()  # a retry starts clean
 
 

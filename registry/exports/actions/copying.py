@@ -18,7 +18,7 @@ from typing import Any
 
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -30,6 +30,7 @@ from registry.core.encryption import new_data_key, wrap_key
 from registry.core.sealed_file import SealedWriter
 
 from ..models import SiteCopy
+from ..own.cells import SNAPSHOT
 from ..own.package import Package
 from .errors import ExportError, reason_of
 from .locking import advisory_lock
@@ -143,12 +144,13 @@ def _write(copy: SiteCopy, out: SealedWriter) -> dict[str, Any]:
 
 @contextmanager
 def _snapshot(copy: SiteCopy) -> Iterator[datetime]:
-    """The site as it is at one moment, to who asked: one transaction, one scope."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        with scope(copy.asked_by, [copy.site_id], identity_sites=[copy.site_id]):
-            with connection.cursor() as cursor:
+    """Open the site as it is at one moment, to who asked; looks are logged when all is read."""
+    by, site = copy.asked_by, [copy.site_id]
+    with scope(by, site), transaction.atomic(using=SNAPSHOT):
+        with connections[SNAPSHOT].cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with scope(by, site, identity_sites=site, using=SNAPSHOT):
+            with connections[SNAPSHOT].cursor() as cursor:
                 cursor.execute("SELECT transaction_timestamp()")
                 moment: datetime = cursor.fetchone()[0]
             yield moment

@@ -13,11 +13,14 @@ from django.db import models
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
-from registry.access.models import User
+from registry.access.models import Site, SiteRecord, User
 from registry.core import codebook
 from registry.core.dictionary import Item, Kind
 
 Row = Mapping[str, Any]
+# The connection that reads one moment. Looks are logged on the default one: a transaction that
+# keeps to one moment cannot write what points at rows changed since, like the site's own.
+SNAPSHOT = "snapshot"
 BETWEEN = " | "  # the answers of an item with several
 
 
@@ -32,6 +35,11 @@ class Column:
     kind: str = ""
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
+
+
+def records(model: type[SiteRecord], site: Site) -> Any:
+    """The site's rows of a model at the moment of the copy, in no order yet."""
+    return model.objects.using(SNAPSHOT).filter(site=site).order_by()
 
 
 def plain(value: Any) -> str:

@@ -17,7 +17,7 @@ from registry.audit.models import Change
 from registry.imaging.models import Reading
 from registry.quality.models import DataQuery
 
-from .cells import key, label_of, plain
+from .cells import SNAPSHOT, key, label_of, plain, records
 from .tables import AT_ONCE, Table, names, sees_readings
 
 READING, QUERY = Reading._meta.label_lower, DataQuery._meta.label_lower
@@ -46,7 +46,7 @@ def history(site: Site, user: User) -> Table:
     ]
 
     def rows() -> Iterator[Sequence[str]]:
-        people = dict(User.objects.values_list("pk", "name"))
+        people = dict(User.objects.using(SNAPSHOT).values_list("pk", "name"))
         labels = {label: _Record(label, table, people) for label, table in names().items()}
         found = changes.select_related("by").order_by("pk")
         for change in found.iterator(AT_ONCE):
@@ -63,10 +63,13 @@ def _changes(site: Site, user: User) -> QuerySet[Change]:
     shown = set(names())
     if not sees_readings(user):
         shown.remove(READING)
-    seen = DataQuery.objects.for_user(user).filter(site=site)
-    hidden = DataQuery.objects.filter(site=site).exclude(pk__in=seen.values("pk"))
-    return Change.objects.filter(site=site, label__in=shown).exclude(
-        Q(label=QUERY, key__in=hidden.values("pk"))
+    queries = records(DataQuery, site)
+    seen = queries.for_user(user)
+    hidden = queries.exclude(pk__in=seen.values("pk"))
+    return (
+        Change.objects.using(SNAPSHOT)
+        .filter(site=site, label__in=shown)
+        .exclude(Q(label=QUERY, key__in=hidden.values("pk")))
     )
 
 

@@ -12,7 +12,7 @@ from registry.access.models import Site, User
 from registry.participants.models import Identity
 from registry.participants.vault import Person, open_identity
 
-from .cells import key, label_of
+from .cells import key, label_of, records
 from .tables import AT_ONCE, Table
 
 COPY = "copy of the site's data"  # what the log of looks says
@@ -20,7 +20,7 @@ COPY = "copy of the site's data"  # what the log of looks says
 
 def identities(site: Site, by: User) -> Table:
     """Every identity of the site, in the clear; of an erased one only when that was."""
-    found = Identity.objects.filter(site=site)
+    found = records(Identity, site)
     names = [field.name for field in fields(Person)]
     columns = [
         key("study_number", gettext("Study number"), "study_number"),

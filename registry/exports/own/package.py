@@ -23,6 +23,7 @@ from registry.imaging.models import Film
 from registry.visits.models import Attachment
 
 from ..archive import BLOCK, MANIFEST, IncompleteError
+from .cells import records
 from .history import history
 from .identities import COPY, identities
 from .tables import AT_ONCE, Table, file_name, sees_readings, tables
@@ -35,7 +36,7 @@ Said = Callable[[str, int], None]
 
 @dataclass
 class Package:
-    """The copy of a site's data for ``by``, read in the open transaction and scope.
+    """The copy of a site's data for ``by``, read over the open snapshot.
 
     ``expected`` counts, before anything is written, the rows of each table and the files.
     """
@@ -132,10 +133,10 @@ class Package:
             yield one, one.entry.participant, ("stored",)
 
     def _films(self) -> Any:
-        return Film.objects.filter(site=self.site).order_by()
+        return records(Film, self.site)
 
     def _attachments(self) -> Any:
-        return Attachment.objects.filter(site=self.site).order_by()
+        return records(Attachment, self.site)
 
     def _readme(self, manifest: dict[str, Any]) -> bytes:
         readings = sees_readings(self.by)

@@ -27,7 +27,7 @@ from registry.ulcers.models import Ulcer, UlcerAssessment
 from registry.visits.crf import FORMS
 from registry.visits.models import Attachment, FormEntry, Visit
 
-from .cells import Column, Row, columns_of, key
+from .cells import SNAPSHOT, Column, Row, columns_of, key, records
 
 AT_ONCE = 500  # records fetched together
 
@@ -92,9 +92,9 @@ def tables(site: Site, user: User) -> list[Table]:
 
     What ``user`` may not see in the registry is not among them.
     """
-    queries = DataQuery.objects.for_user(user).filter(site=site)
-    participant = Participant.objects.filter(pk=OuterRef("participant_no"))
-    signed = Visit.objects.filter(pk=OuterRef("key"))
+    queries = records(DataQuery, site).for_user(user)
+    participant = Participant.objects.using(SNAPSHOT).filter(pk=OuterRef("participant_no"))
+    signed = Visit.objects.using(SNAPSHOT).filter(pk=OuterRef("key"))
     whose = {"whose": Subquery(participant.values("study_number")[:1])}
     return [
         _table(Participant, gettext_noop("Participants"), site),
@@ -156,13 +156,13 @@ def tables(site: Site, user: User) -> list[Table]:
             site,
             _subject("whose"),
             without={"label", "key"},
-            records=queries.annotate(**whose),
+            found=queries.annotate(**whose),
         ),
         _table(
             QueryMessage,
             gettext_noop("Threads of the data queries"),
             site,
-            records=QueryMessage.objects.filter(site=site, query__in=queries),
+            found=records(QueryMessage, site).filter(query__in=queries),
         ),
         _table(
             Verification,
@@ -170,7 +170,7 @@ def tables(site: Site, user: User) -> list[Table]:
             site,
             _subject("whose"),
             without={"label", "key"},
-            records=Verification.objects.filter(site=site).annotate(**whose),
+            found=records(Verification, site).annotate(**whose),
         ),
         _table(
             Signature,
@@ -178,7 +178,7 @@ def tables(site: Site, user: User) -> list[Table]:
             site,
             [*_subject("whose"), key("visit", gettext("Visit"), "signed_visit")],
             without={"label", "key"},
-            records=Signature.objects.filter(site=site).annotate(
+            found=records(Signature, site).annotate(
                 whose=Subquery(signed.values("participant__study_number")[:1]),
                 signed_visit=Subquery(signed.values("code")[:1]),
             ),
@@ -195,19 +195,19 @@ def _table(
     keys: Iterable[Column] = (),
     *,
     without: Iterable[str] = (),
-    records: QuerySet[Any] | None = None,
+    found: QuerySet[Any] | None = None,
 ) -> Table:
-    found: QuerySet[Any] = model.objects.filter(site=site) if records is None else records
+    rows_of = records(model, site) if found is None else found
     columns = [*keys, *columns_of(model, frozenset({"site", *without}))]
     paths = sorted({path for column in columns for path in column.path.split()})
 
     def rows() -> Iterator[Sequence[str]]:
-        for row in found.order_by("pk").values(*paths).iterator(AT_ONCE):
+        for row in rows_of.order_by("pk").values(*paths).iterator(AT_ONCE):
             yield [column.cell(row) for column in columns]
 
     name = names()[model._meta.label_lower]
     # Counted without what the rows are joined with, so that none is lost by a join unseen.
-    return Table(name, gettext(text), columns, found.order_by().count, rows)
+    return Table(name, gettext(text), columns, rows_of.order_by().count, rows)
 
 
 # -- what joins the tables ---------------------------------------------------------------------
