@@ -122,6 +122,9 @@ def test_anothers_copy_is_listed_and_not_found(cast, shown):
 
 @pytest.mark.slow
 def test_from_asking_to_download(cohort, shown, client):
+    with user_scope(cohort.hiro):  # whose password was kept by another hasher
+        cohort.hiro.set_password(PASSWORD)
+        cohort.hiro.save()
     asked = shown(cohort.hiro, "site_copies", "TKY", data={"password": PASSWORD})
     with user_scope(cohort.hiro):
         copy = SiteCopy.objects.get()
