@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from django.core.files import File
@@ -96,17 +95,15 @@ def _build(copy: SiteCopy) -> None:
     if not copy.asked_by.may(Permission.COPY_SITE, copy.site_id):
         raise ExportError(_("Only an investigator of the site takes a copy of its data."))
     data_key = new_data_key()
-    with tempfile.TemporaryDirectory(prefix="saphena-copy-") as scratch:
-        path = Path(scratch, "sealed")
-        with path.open("wb") as file:
-            out = SealedWriter(file, data_key, copy.place)
-            manifest = _write(copy, out)
-            out.close()
-        with path.open("rb") as file:
-            # Noted first, so that what a crash leaves behind can be found and deleted.
-            stored_as = f"copies/{secrets.token_hex(16)}.sealed"
-            _note(copy, stage="storing", stored_as=stored_as)
-            stored_as = default_storage.save(stored_as, File(file))
+    with tempfile.TemporaryFile() as file:  # without a name: it ends with the process
+        out = SealedWriter(file, data_key, copy.place)
+        manifest = _write(copy, out)
+        out.close()
+        file.seek(0)
+        # Noted first, so that what a crash leaves behind can be found and deleted.
+        stored_as = f"copies/{secrets.token_hex(16)}.sealed"
+        _note(copy, stage="storing", stored_as=stored_as)
+        stored_as = default_storage.save(stored_as, File(file))
     now = timezone.now()
     _note(
         copy,
