@@ -4,6 +4,10 @@ import csv
 import hashlib
 import io
 import logging
+import os
+import signal
+import threading
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -372,8 +376,6 @@ def test_one_moment_is_read(cohort, ask, take, monkeypatch):
 
 def _apart(do):
     """What ``do`` answers on a connection of its own."""
-    import threading
-
     answer = []
 
     def run():
@@ -503,6 +505,46 @@ def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask, settings):
         tasks.sweep_builds()
         assert (fresh(copy).state, copy.error) == ("failed", "The build was interrupted.")
     assert not copies(settings)
+
+
+def test_a_killed_worker_leaves_no_file(cohort, ask, monkeypatch, settings):
+    """Killed for good while it writes: the next minute's sweep says so."""
+    copy, add = ask(), package._Entries.add
+
+    def hang(self, name, *args, **about):
+        if name == "identities.csv":
+            add(self, name, *args, **about)
+        else:
+            time.sleep(60)
+
+    monkeypatch.setattr(package._Entries, "add", hang)
+    connections.close_all()
+    child = os.fork()
+    if not child:
+        try:
+            tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
+        finally:
+            os._exit(1)
+    _until(lambda: fresh(copy).stage == "participants")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    def swept():
+        tasks.sweep_builds()
+        return fresh(copy).state == "failed"
+
+    _until(swept)  # as soon as PostgreSQL has noticed
+    assert (copy.error, copy.stage) == ("The build was interrupted.", "participants")
+    assert not copies(settings)
+    with user_scope(cohort.hiro):
+        assert not Look.objects.exists()
+
+
+def _until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_task_given_again_after_a_death_fails_its_copy(cohort, ask):
