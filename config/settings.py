@@ -120,6 +120,8 @@ DATABASES = {"default": env.db_url("DATABASE_URL")}
 for alias, name in (("owner", "OWNER_DATABASE_URL"), ("release", "RELEASE_DATABASE_URL")):
     if os.environ.get(name):
         DATABASES[alias] = env.db_url(name)
+# The web role once more: what reads one moment for long writes beside it, in other transactions.
+DATABASES["snapshot"] = env.db_url("DATABASE_URL")
 for database in DATABASES.values():
     database["CONN_MAX_AGE"] = 60
     database["CONN_HEALTH_CHECKS"] = True
@@ -206,7 +208,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_ROUTES = {"registry.exports.*": {"queue": "datasets"}}
+CELERY_TASK_ROUTES = {
+    "registry.exports.tasks.build_site_copy": {"queue": "celery"},
+    "registry.exports.*": {"queue": "datasets"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_DB_REUSE_MAX = 2**31  # connections stay between tasks; config/celery.py looks after them
 

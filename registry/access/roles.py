@@ -18,6 +18,9 @@ class Permission(StrEnum):
     VERIFY = auto()  # compare items with their source
     MANAGE_DATA = auto()  # accept findings, lock and unlock, learn of possible duplicates
     TUNE_RECALL = auto()  # which recalls a site gets, when, and who gets them
+    COPY_SITE = (
+        auto()
+    )  # take away a site's own data with the identities: who is responsible for them
     REQUEST_DATASET = auto()  # describe a project, download what was approved
     APPROVE_DATASET = auto()  # approve or return a request
     MANAGE_USERS = auto()  # users, sites and roles; no clinical data
@@ -40,7 +43,9 @@ P, R = Permission, Role
 POLICY: dict[Role, frozenset[Permission]] = {
     # at a site
     R.COORDINATOR: frozenset({P.VIEW, P.ENTER, P.SEE_IDENTITY}),
-    R.INVESTIGATOR: frozenset({P.VIEW, P.ENTER, P.SEE_IDENTITY, P.SIGN, P.TUNE_RECALL}),
+    R.INVESTIGATOR: frozenset(
+        {P.VIEW, P.ENTER, P.SEE_IDENTITY, P.SIGN, P.TUNE_RECALL, P.COPY_SITE}
+    ),
     R.VIEWER: frozenset({P.VIEW}),
     # central
     R.READER: frozenset({P.READ_FILMS}),

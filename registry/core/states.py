@@ -38,6 +38,7 @@ STATES = {
     "building": ("loader", _("Building")),
     "ready": ("package-check", _("Ready")),
     "failed": ("circle-x", _("Failed")),
+    "deleted": ("trash-2", _("Deleted")),
 }
 
 

@@ -20,6 +20,7 @@ PLACES: list[tuple[str, str, set[Permission]]] = [
     ("recalls", _("Recall"), {Permission.VIEW}),
     ("readings", _("Films"), {Permission.READ_FILMS}),
     ("datasets", _("Datasets"), {Permission.REQUEST_DATASET, Permission.APPROVE_DATASET}),
+    ("own_data", _("Site’s data"), {Permission.COPY_SITE}),
     ("tokoro_report", _("Reports"), {Permission.VIEW}),
     ("users", _("Users"), {Permission.MANAGE_USERS}),
     ("sites", _("Sites"), {Permission.MANAGE_USERS}),

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from allauth.core import ratelimit
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from registry.access.models import User
+from registry.access.proof import password_problem
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, fetch, needs
 from registry.audit.models import Signature
@@ -120,7 +120,9 @@ def sign(request: UserRequest, pk: int) -> HttpResponse:
         try:
             if changed := changed_since(request.POST, visit.entries.all()):
                 problems, status = [("", changed)], 409
-            elif problem := _not_who_they_say(request):
+            elif problem := password_problem(
+                request, _("This is not your password. Nothing was signed.")
+            ):
                 problems = [("id_password", problem)]
             else:
                 attesting.sign_visit(by=request.user, visit=visit, meaning=meaning)
@@ -139,15 +141,6 @@ def sign(request: UserRequest, pk: int) -> HttpResponse:
         "queries": open_queries.filter(participant_no=visit.participant_id).count(),
     }
     return render(request, "desk/sign.html", context, status=status if problems else 200)
-
-
-def _not_who_they_say(request: UserRequest) -> str:
-    """Why the password typed proves nothing, or nothing; tries are limited as at the log-in."""
-    if not ratelimit.consume(request, action="reauthenticate", user=request.user):
-        return _("Too many tries. Wait a minute, then try again.")
-    if not request.user.check_password(request.POST.get("password", "")):
-        return _("This is not your password. Nothing was signed.")
-    return ""
 
 
 @needs(Permission.SIGN, Permission.MANAGE_DATA)

@@ -16,6 +16,8 @@ from registry.access.models import User
 from registry.access.roles import Permission
 from registry.participants.models import Participant
 
+from .site_copy import SiteCopy as SiteCopy
+
 SPANS_SITES = "A dataset spans sites; its project's researcher and the stewards see it."
 WALLED = "The web role has no grant at all; only the release path reads it."
 

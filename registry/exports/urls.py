@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import views
+from . import copy_views, views
 
 urlpatterns = [
     path("datasets/", views.datasets, name="datasets"),
@@ -10,4 +10,12 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/cancel/", views.cancel, name="cancel_dataset"),
     path("datasets/<int:dataset_id>/again/", views.build_again, name="build_dataset_again"),
     path("datasets/<int:dataset_id>/<str:token>/", views.download, name="download_dataset"),
+    path("own-data/", copy_views.own_data, name="own_data"),
+    path("own-data/<str:prefix>/", copy_views.site_copies, name="site_copies"),
+    path("own-data/<str:prefix>/<int:copy_id>/", copy_views.site_copy, name="site_copy"),
+    path(
+        "own-data/<str:prefix>/<int:copy_id>/<str:token>/",
+        copy_views.download_copy,
+        name="download_copy",
+    ),
 ]

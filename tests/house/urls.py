@@ -24,7 +24,7 @@ from django.utils import timezone
 from registry.access.models import ApiToken
 from registry.access.scope import user_scope
 from registry.core.files import store
-from registry.exports.models import Dataset, DatasetProject, DatasetRequest
+from registry.exports.models import Dataset, DatasetProject, DatasetRequest, SiteCopy
 from registry.imaging.blinding import key_of
 from registry.quality.models import DataQuery
 from registry.recall.models import Delivery, Digest, MailStop
@@ -144,6 +144,8 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
             asked_by=cast.fay,
         )
         dataset = Dataset.objects.create(request=request, queued_by=cast.jun)
+    with user_scope(cast.hiro):
+        copy = SiteCopy.objects.create(site=cast.tokyo, asked_by=cast.hiro)
     return {
         "study_number": participant.study_number,
         "visits.pk": visit.pk,
@@ -172,6 +174,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "mail_again.pk": stop.pk,
         "request_id": request.pk,
         "dataset_id": dataset.pk,
+        "copy_id": copy.pk,
         "token": "signed-for-nobody",
         "sites.pk": cast.tokyo.pk,
         "prefix": cast.tokyo.prefix,

@@ -8,7 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from django.utils.translation import gettext as _
 from registry.access.models import User
 from registry.access.roles import Permission
 from registry.core import codebook
-from registry.core.errors import RefusedError
 from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
@@ -30,7 +29,8 @@ from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
 from ..tables import tables
 from .asking import order
-from .errors import ExportError
+from .errors import ExportError, reason_of
+from .locking import advisory_lock
 from .telling import say_ready
 from .versions import code_version
 
@@ -72,7 +72,7 @@ def build(*, dataset_id: int) -> None:
             # Where, but not what: the message of an error may quote a row.
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("Dataset %s failed: %s\n%s", dataset_id, type(error).__name__, where)
-            _fail(dataset, _reason(error))
+            _fail(dataset, reason_of(error))
         else:
             say_ready(dataset)
 
@@ -240,17 +240,6 @@ def _teller(dataset: Dataset) -> Callable[[str, int], None]:
     return tell
 
 
-def _reason(error: Exception) -> str:
-    """What the page says. Errors of the database may quote a row, so only their kind is told."""
-    if isinstance(error, RefusedError):
-        return str(error)
-    if isinstance(error, OSError):
-        return _("The file could not be written: %(reason)s.") % {"reason": error.strerror}
-    return _("The build stopped with an internal error (%(kind)s).") % {
-        "kind": type(error).__name__
-    }
-
-
 def _fail(dataset: Dataset, reason: str) -> None:
     """Mark a build as failed and leave no file of it."""
     if dataset.stored_as:
@@ -305,19 +294,6 @@ def sweep_builds() -> None:
         build_dataset.delay(dataset.pk)
 
 
-@contextmanager
-def _lock(dataset_id: int, using: str = RELEASE) -> Iterator[bool]:
-    """Hold the dataset's advisory lock for the session; a process that dies gives it back."""
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCKS, dataset_id])
-        held: bool = cursor.fetchone()[0]
-    try:
-        yield held
-    finally:
-        if held:
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCKS, dataset_id])
-            except DatabaseError:  # the session is gone, and the lock with it
-                connection.close()
+def _lock(dataset_id: int, using: str = RELEASE) -> AbstractContextManager[bool]:
+    """The dataset's advisory lock, held by its builder."""
+    return advisory_lock(LOCKS, dataset_id, using)

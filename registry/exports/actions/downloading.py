@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,8 +14,11 @@ from django.utils.translation import gettext as _
 
 from registry.access.models import User
 from registry.access.roles import Permission
+from registry.audit.actions import log_look
+from registry.core.encryption import SealedError, unwrap_key
+from registry.core.sealed_file import read_sealed
 
-from ..models import Dataset, Download
+from ..models import Dataset, Download, SiteCopy
 from .errors import ExportError
 
 
@@ -69,3 +73,31 @@ def _open(by: User, dataset: Dataset) -> IO[bytes]:
     file.seek(0)
     Download.objects.create(dataset=dataset, user=by)
     return file
+
+
+def open_copy(*, by: User, copy: SiteCopy) -> Iterator[bytes]:
+    """The zip of a copy for who asked for it, opened as it is read, and the look logged.
+
+    All of it is checked before the first byte. Raises :class:`ExportError` when it is not theirs,
+    not ready, over a day old, or not the file that was made.
+    """
+    if by.pk != copy.asked_by_id or not by.may(Permission.COPY_SITE, copy.site_id):
+        raise ExportError(_("Only who asked for the copy downloads it."))
+    if not copy.available:
+        raise ExportError(_("There is no file any more, or not yet. Ask for a copy again."))
+    digest = hashlib.sha256()
+    try:
+        for chunk in _chunks(copy):
+            digest.update(chunk)
+    except (SealedError, OSError):
+        pass  # not all of it: the fingerprint differs
+    if digest.hexdigest() != copy.sha256:
+        raise ExportError(_("The stored file is not the one that was made. Ask for a copy again."))
+    log_look(by=by, record=copy, what="download")
+    return _chunks(copy)
+
+
+def _chunks(copy: SiteCopy) -> Iterator[bytes]:
+    key = unwrap_key(copy.wrapped_key, copy.place)
+    with default_storage.open(copy.stored_as) as file:
+        yield from read_sealed(file, key, copy.place)

@@ -1,4 +1,4 @@
-"""Mails about datasets."""
+"""Mails that something is ready."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from ..models import Dataset
+from registry.access.models import User
+
+from ..models import Dataset, SiteCopy
 
 log = logging.getLogger(__name__)
 
@@ -19,26 +21,36 @@ log = logging.getLogger(__name__)
 def say_ready(dataset: Dataset) -> None:
     """Tell the researcher by mail. A mail that cannot be sent changes nothing in the dataset."""
     project = dataset.request.project
-    language = project.researcher.language
-    with translation.override(language):
+    with translation.override(project.researcher.language):
         letter = {
-            "language": language,
             "subject": _("Your dataset is ready"),
             "title": project.title,
             "link": settings.SITE_URL + reverse("dataset", args=[dataset.pk]),
         }
-        text, html = (
-            render_to_string(f"emails/dataset_ready.{part}", {"letter": letter})
-            for part in ("txt", "html")
-        )
+        _send(project.researcher, "dataset_ready", letter)
+
+
+def say_copy_ready(copy: SiteCopy) -> None:
+    """Tell who asked for the copy by mail, which says neither whose data they are nor any."""
+    with translation.override(copy.asked_by.language):
+        letter = {
+            "subject": _("Your copy is ready"),
+            "link": settings.SITE_URL + reverse("site_copy", args=[copy.site.prefix, copy.pk]),
+        }
+        _send(copy.asked_by, "site_copy_ready", letter)
+
+
+def _send(to: User, template: str, letter: dict[str, str]) -> None:
+    letter = {"language": to.language} | letter
+    text, html = (
+        render_to_string(f"emails/{template}.{part}", {"letter": letter})
+        for part in ("txt", "html")
+    )
     mail = EmailMultiAlternatives(
-        letter["subject"],
-        text,
-        to=[project.researcher.email],
-        headers={"Auto-Submitted": "auto-generated"},
+        letter["subject"], text, to=[to.email], headers={"Auto-Submitted": "auto-generated"}
     )
     mail.attach_alternative(html, "text/html")
     try:
         mail.send()
     except OSError:
-        log.exception("No mail about dataset %s", dataset.pk)
+        log.exception("No mail: %s", letter["link"])
