@@ -14,3 +14,8 @@ def build_dataset(dataset_id: int) -> None:
 @shared_task
 def sweep_builds() -> None:
     actions.sweep_builds()
+
+
+@shared_task
+def find_deletions() -> None:
+    actions.find_deletions()

@@ -18,6 +18,7 @@ from registry.access.views import UserRequest, needs
 
 from . import actions, rules
 from .actions import ExportError
+from .changes import shown
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
@@ -163,6 +164,7 @@ def _dataset_page(
         "token": token,
         "minutes": LINK_LASTS // 60,
         "problems": [("", error)] if error else [],
+        "changes": shown(one.manifest),
         "downloads": one.downloads.select_related("user"),
     }
     return render(request, template or "exports/dataset.html", page, status=status)

@@ -24,9 +24,11 @@ from registry.core.errors import RefusedError
 from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
+from ..changes import changes, columns_of
 from ..models import Dataset
 from ..profiles import PROFILES
 from ..tables import tables
+from .comparing import earlier_release, record_people
 from .errors import ExportError
 from .telling import say_ready
 from .versions import code_version
@@ -95,11 +97,13 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
     cursor.execute("SELECT registry_prepare_dataset()")
     stopped = cursor.fetchone()[0]
     cursor.execute("SELECT registry_draw_pseudonyms()")
+    earlier = earlier_release(dataset)
+    people = record_people(cursor, earlier)
     cursor.execute(f'SET LOCAL ROLE "{profile.schema}"')
     delivery = Delivery(folder, cursor, profile, chosen, asked.formats)
     expected = delivery.expected_rows()
     dataset.rows_expected = sum(expected.values())
-    about = {
+    about: dict[str, Any] = {
         "request": asked.pk,
         "profile": profile.code,
         "cut_off": dataset.cut_off.astimezone(UTC).isoformat(),  # type: ignore[union-attr]
@@ -110,7 +114,9 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "arms": asked.arms,
         "formats": asked.formats,
         "stopped_sharing_since": stopped,
+        "columns": columns_of(chosen),
     }
+    about["changes"] = earlier and changes(earlier, asked, about, expected, people)
     manifest = delivery.write(expected, about, _teller(dataset))
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")
