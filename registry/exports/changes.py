@@ -38,8 +38,12 @@ def changes(
     then = earlier.manifest
     former = {row["table"]: row["delivered"] for row in then["tables"]}
     kept = [table for table in rows if table in former]
-    versions = {name: (then[name], about[name]) for name in VERSIONS}
-    asked = {name: (_asked(earlier.request, name), _asked(request, name)) for name in ASKED}
+    versions = {name: (then[name], about[name]) for name in VERSIONS if then[name] != about[name]}
+    asked = {
+        name: (_asked(earlier.request, name), _asked(request, name))
+        for name in ASKED
+        if getattr(earlier.request, name) != getattr(request, name)
+    }
     columns = {
         table: _added_and_gone(then["columns"][table], about["columns"][table]) for table in kept
     }
@@ -50,9 +54,7 @@ def changes(
         "tables": _added_and_gone(list(former), list(rows)),
         "columns": {table: differ for table, differ in columns.items() if any(differ.values())},
         "made": {
-            name: {"then": before, "now": now}
-            for name, (before, now) in (asked | versions).items()
-            if before != now
+            name: {"then": before, "now": now} for name, (before, now) in (asked | versions).items()
         },
     }
 

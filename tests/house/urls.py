@@ -171,6 +171,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "recall_resume.pk": cast.tokyo.pk,
         "mail_again.pk": stop.pk,
         "request_id": request.pk,
+        "project_id": request.project_id,
         "dataset_id": dataset.pk,
         "token": "signed-for-nobody",
         "sites.pk": cast.tokyo.pk,
