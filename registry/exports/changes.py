@@ -50,7 +50,10 @@ def changes(
     return {
         "since": {"dataset": earlier.pk, "cut_off": then["cut_off"]},
         "participants": {"then": former["participants"], "now": rows["participants"], **people},
-        "rows": {table: {"then": former[table], "now": rows[table]} for table in kept},
+        "rows": {
+            table: {"then": former.get(table), "now": rows.get(table)}
+            for table in {**rows, **former}
+        },
         "tables": _added_and_gone(list(former), list(rows)),
         "columns": {table: differ for table, differ in columns.items() if any(differ.values())},
         "made": {
@@ -113,15 +116,9 @@ def shown(manifest: Mapping[str, Any]) -> Shown | None:
     told = manifest.get("changes")
     if not told:
         return None
-    rows = {row["table"]: row["delivered"] for row in manifest["tables"]}
     tables = [
-        TableChange(
-            table,
-            told["rows"].get(table, {}).get("then"),
-            rows.get(table),
-            **told["columns"].get(table, {}),
-        )
-        for table in [*rows, *told["tables"]["gone"]]
+        TableChange(table, **rows, **told["columns"].get(table, {}))
+        for table, rows in told["rows"].items()
     ]
     made = [
         Difference(_label(name), *(_in_words(name, value[at]) for at in ("then", "now")))
