@@ -16,6 +16,7 @@ from .tables import Table
 
 ASKED = ("profile", "forms", "arms", "sites", "enrolled_from", "enrolled_to", "classes", "formats")
 VERSIONS = ("protocol_version", "codebook_version", "code_version")
+WHEN = ("then", "now")
 
 
 def columns_of(tables: Sequence[Table]) -> dict[str, list[str]]:
@@ -116,13 +117,15 @@ def shown(manifest: Mapping[str, Any]) -> Shown | None:
     told = manifest.get("changes")
     if not told:
         return None
+    # The order is not kept in jsonb.
     tables = [
-        TableChange(table, **rows, **told["columns"].get(table, {}))
-        for table, rows in told["rows"].items()
+        TableChange(table, **told["rows"][table], **told["columns"].get(table, {}))
+        for table in [*(row["table"] for row in manifest["tables"]), *told["tables"]["gone"]]
     ]
     made = [
-        Difference(_label(name), *(_in_words(name, value[at]) for at in ("then", "now")))
-        for name, value in told["made"].items()
+        Difference(_label(name), *(_in_words(name, told["made"][name][at]) for at in WHEN))
+        for name in (*ASKED, *VERSIONS)
+        if name in told["made"]
     ]
     cut_off = datetime.fromisoformat(told["since"]["cut_off"])
     return Shown(told["since"]["dataset"], cut_off, told["participants"], made, tables)

@@ -106,7 +106,7 @@ def test_a_page_shows_them_in_words():
         now={"profile": "limited", "classes": [5, 6], "enrolled_from": date(2024, 1, 2)},
         about={"columns": {"participants": ["participant", "age"], "ceap": []}},
     )
-    page = shown({"changes": told})
+    page = shown({"changes": told, "tables": [{"table": "participants"}, {"table": "ceap"}]})
     assert [(one.label, one.then, one.now) for one in page.made] == [
         ("Profile", "Safe Harbor", "Limited"),
         ("Number of sites", "1", "all"),
