@@ -27,6 +27,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(),
         "options": {"queue": "celery"},
     },
+    "tell projects what to delete": {
+        "task": "registry.exports.tasks.find_deletions",
+        "schedule": crontab(minute="20"),
+        "options": {"queue": "celery"},
+    },
 }
 
 

@@ -144,6 +144,7 @@ class Dataset(models.Model):
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
     cancelled_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     cut_off = models.DateTimeField(null=True)
     stage = models.CharField(max_length=100, blank=True)
@@ -217,4 +218,62 @@ class StandIn(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "kind", "key"], name="stand_in_once"),
             models.UniqueConstraint(fields=["project", "kind", "number"], name="stand_in_of_one"),
+        ]
+
+
+class Included(models.Model):
+    """Who was in a dataset: one row, small also for many releases of a hundred thousand people.
+
+    Written in the build's own transaction; it says who went out once the dataset is ready.
+    """
+
+    exempt_because: ClassVar[str] = WALLED
+    web_grants: ClassVar[str] = ""
+
+    dataset = models.OneToOneField(Dataset, models.PROTECT, primary_key=True, related_name="+")
+    participants = ArrayField(models.BigIntegerField())
+
+
+class Deletions(OfProject):
+    researcher = "project__researcher"
+
+    def open(self) -> Self:
+        """Those that the project still has to delete."""
+        return self.filter(confirmed_at=None, lifted_at=None)
+
+
+class Deletion(models.Model):
+    """A pseudonym that its project has to delete: the participant went out and stopped sharing.
+
+    Ends ``confirmed`` by the researcher, or ``lifted`` where sharing was allowed again before.
+    Whoever goes out and stops once more gets another row; none is ever deleted.
+    """
+
+    exempt_because: ClassVar[str] = SPANS_SITES
+    # Rows are found by a function of the database; the web role can only say how they went on.
+    web_grants: ClassVar[str] = "SELECT, UPDATE (told_at, confirmed_at, confirmed_by_id)"
+
+    project = models.ForeignKey(DatasetProject, models.PROTECT, related_name="deletions")
+    pseudonym = models.ForeignKey(Pseudonym, models.PROTECT, related_name="+")
+    found_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    lifted_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    objects = Deletions.as_manager()
+
+    class Meta:
+        ordering = ["found_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pseudonym"],
+                condition=Q(confirmed_at__isnull=True, lifted_at__isnull=True),
+                name="deletion_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True, confirmed_by__isnull=True)
+                | Q(confirmed_at__isnull=False, confirmed_by__isnull=False, lifted_at__isnull=True),
+                name="deletion_confirmed_whole",
+            ),
         ]

@@ -24,7 +24,7 @@ from registry.visits.crf import FORMS
 from registry.visits.models import FormEntry, Visit
 from registry.visits.schedule import BASELINE
 
-from . import as_of, sharing_counts, worked_out
+from . import as_of, inclusion, sharing_counts, worked_out
 from .models import Dataset, DatasetRequest, Pseudonym, StandIn
 from .profiles import EXAMINER_KEY, PROFILES, Profile
 from .tables import ABSENCES, tables
@@ -86,12 +86,16 @@ def raise_walls() -> Iterator[sql.Composable]:
     )
     yield FORGET
     yield from sharing_counts.statements()
+    yield from inclusion.statements()
     yield SQL("GRANT USAGE ON SCHEMA public TO {}").format(RELEASE_LOGIN)
     for function, caller in (
         ("registry_prepare_dataset()", RELEASE_LOGIN),
         ("registry_draw_pseudonyms()", RELEASE_LOGIN),
         ("registry_forget_dataset()", RELEASE_LOGIN),
         (f"registry_sharing_counts({sharing_counts.ARGUMENTS})", web_role()),
+        ("registry_record_people(bigint)", RELEASE_LOGIN),
+        ("registry_find_deletions()", web_role()),
+        ("registry_pseudonyms_to_delete(bigint)", web_role()),
     ):
         yield SQL(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
         yield SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{}}").format(caller)
@@ -180,14 +184,17 @@ BEGIN
         WHERE d.id = NULLIF(current_setting('registry.dataset', true), '')::bigint
         AND d.state = {building} AND d.cut_off IS NOT NULL;
     PERFORM release.take_back(asked.cut_off);
-    TRUNCATE release.people;
+    TRUNCATE release.people, release.stopped;
     INSERT INTO release.people
         SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex,
             asked.project_id, asked.profile
         FROM release.consenting p
         WHERE {left_out} IS NULL;
-    DELETE FROM release.people p WHERE NOT EXISTS (
-        SELECT FROM release.consenting_now n WHERE n.id = p.id AND n.allowed AND NOT n.withdrawn);
+    WITH gone AS (
+        DELETE FROM release.people p WHERE NOT EXISTS (SELECT FROM release.consenting_now n
+            WHERE n.id = p.id AND n.allowed AND NOT n.withdrawn)
+        RETURNING p.id
+    ) INSERT INTO release.stopped SELECT id FROM gone;
     GET DIAGNOSTICS stopped = ROW_COUNT;
     RETURN stopped;
 END $$
@@ -222,7 +229,7 @@ END $$
 FORGET = SQL("""
 CREATE OR REPLACE FUNCTION registry_forget_dataset() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    TRUNCATE release.people, release.undone
+    TRUNCATE release.people, release.stopped, release.undone
 $$
 """)
 

@@ -21,3 +21,9 @@ def build_site_copy(site_id: int, copy_id: int) -> None:
 def sweep_builds() -> None:
     actions.sweep_copies()
     actions.sweep_builds()
+    actions.tell_ready()
+
+
+@shared_task
+def find_deletions() -> None:
+    actions.find_deletions()

@@ -21,6 +21,7 @@ from registry.imaging.models import Xray
 
 from . import actions, ranges, words
 from .actions import ExportError
+from .changes import shown
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
@@ -175,6 +176,7 @@ def _dataset_page(
         "token": token,
         "hours": LINK_LASTS // 3600,
         "problems": [("", error)] if error else [],
+        "changes": shown(one.manifest),
         "downloads": one.downloads.select_related("user"),
     }
     return render(request, template or "exports/dataset.html", page, status=status)

@@ -69,6 +69,9 @@ def test_a_profiles_role_reads_its_views_and_nothing_else(release, profile):
         "registry_draw_pseudonyms()",
         "registry_forget_dataset()",
         "registry_sharing_counts('{}', '{}', NULL, NULL, '{}')",
+        "registry_record_people(NULL)",
+        "registry_find_deletions()",
+        "registry_pseudonyms_to_delete(1)",
         "release.told(8)",
         "release.take_back(now())",
     ):
@@ -83,7 +86,10 @@ def test_what_identifies_is_refused(release):
         "SELECT * FROM participants_participant",
         "SELECT * FROM exports_pseudonym",
         "SELECT * FROM exports_standin",
+        "SELECT * FROM exports_included",
+        "SELECT * FROM exports_deletion",
         "SELECT * FROM release.people",
+        "SELECT * FROM release.stopped",
         "SELECT * FROM release.undone",
         "SELECT * FROM release.visits_visit",
         "SELECT * FROM audit_change",
@@ -131,7 +137,7 @@ def test_only_an_approved_dataset_that_is_being_built_is_prepared(release, built
 def test_nothing_of_a_build_stays_in_the_tables_it_prepares(built):
     built()
     with connections["owner"].cursor() as cursor:
-        for table in ("release.people", "release.undone"):
+        for table in ("release.people", "release.stopped", "release.undone"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (0,)
 

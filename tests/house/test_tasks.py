@@ -27,6 +27,9 @@ RUN_TWICE = {
     "registry.exports.tasks.sweep_builds": (
         "exports/test_build.py::test_the_sweep_fails_a_build_whose_builder_died"
     ),
+    "registry.exports.tasks.find_deletions": (
+        "exports/test_deletions.py::test_looking_twice_changes_nothing"
+    ),
 }
 
 

@@ -173,6 +173,7 @@ def samples(cast: SimpleNamespace) -> dict[str, Any]:
         "recall_resume.pk": cast.tokyo.pk,
         "mail_again.pk": stop.pk,
         "request_id": request.pk,
+        "project_id": request.project_id,
         "dataset_id": dataset.pk,
         "copy_id": copy.pk,
         "token": "signed-for-nobody",

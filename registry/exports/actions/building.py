@@ -25,13 +25,14 @@ from registry.core import codebook
 from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
+from ..changes import changes, columns_of
 from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
 from ..tables import tables
 from .asking import order
+from .comparing import earlier_release, record_people
 from .errors import ExportError, reason_of
 from .locking import advisory_lock
-from .telling import say_ready
 from .versions import code_version
 
 log = logging.getLogger(__name__)
@@ -73,8 +74,6 @@ def build(*, dataset_id: int) -> None:
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("Dataset %s failed: %s\n%s", dataset_id, type(error).__name__, where)
             _fail(dataset, reason_of(error))
-        else:
-            say_ready(dataset)
 
 
 def build_now(*, request: DatasetRequest, cut_off: datetime | None = None) -> Dataset:
@@ -115,11 +114,13 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
     wanted = {"", *asked.forms}
     chosen = [table for table in tables(profile) if table.form in wanted]
     stopped = _prepare(dataset, cursor)
+    earlier = earlier_release(dataset)
+    people = record_people(cursor, earlier)
     cursor.execute(f'SET LOCAL ROLE "{profile.schema}"')
     delivery = Delivery(folder, cursor, profile, chosen, asked.formats)
     expected = delivery.expected_rows()
     dataset.rows_expected = sum(expected.values())
-    about = {
+    about: dict[str, Any] = {
         "request": asked.pk,
         "profile": profile.code,
         "cut_off": dataset.cut_off.astimezone(UTC).isoformat(),  # type: ignore[union-attr]
@@ -134,7 +135,9 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "classes": asked.classes,
         "formats": asked.formats,
         "stopped_sharing_since": stopped,
+        "columns": columns_of(chosen),
     }
+    about["changes"] = earlier and changes(earlier, asked, about, expected, people)
     manifest = delivery.write(expected, about, _teller(dataset))
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")

@@ -1,4 +1,4 @@
-"""Mails that something is ready."""
+"""Mails about datasets: they say that something is there, never what is in it."""
 
 from __future__ import annotations
 
@@ -6,51 +6,73 @@ import logging
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
 
-from ..models import Dataset, SiteCopy
+from ..models import Dataset, DatasetProject, SiteCopy
 
 log = logging.getLogger(__name__)
 
 
-def say_ready(dataset: Dataset) -> None:
-    """Tell the researcher by mail. A mail that cannot be sent changes nothing in the dataset."""
+def tell_ready() -> None:
+    """Tell the researchers of finished datasets by mail, each once; runs each minute.
+
+    Not from the builder: links know every page, and with them every library of the registry. A
+    mail that cannot be sent is tried again by the next run.
+    """
+    untold = Dataset.objects.filter(state=Dataset.State.READY, told_at=None)
+    for number in list(untold.values_list("pk", flat=True)):
+        with transaction.atomic():
+            # Another run that tells it holds it; a death after the mail sends it once more.
+            dataset = untold.filter(pk=number).select_for_update(skip_locked=True).first()
+            if dataset and _say_ready(dataset):
+                Dataset.objects.filter(pk=number).update(told_at=timezone.now())
+
+
+def _say_ready(dataset: Dataset) -> bool:
     project = dataset.request.project
     with translation.override(project.researcher.language):
-        letter = {
-            "subject": _("Your dataset is ready"),
-            "title": project.title,
-            "link": settings.SITE_URL + reverse("dataset", args=[dataset.pk]),
-        }
-        _send(project.researcher, "dataset_ready", letter)
+        subject, link = _("Your dataset is ready"), reverse("dataset", args=[dataset.pk])
+        return _send(project.researcher, "dataset_ready", subject, link, title=project.title)
+
+
+def say_deletions(project: DatasetProject, number: int) -> bool:
+    """Tell the researcher by mail how many more participants to delete; whether it was sent."""
+    with translation.override(project.researcher.language):
+        subject = _("Data to be deleted from your copies")
+        link = reverse("dataset_deletions", args=[project.pk])
+        return _send(
+            project.researcher, "deletions", subject, link, title=project.title, number=number
+        )
 
 
 def say_copy_ready(copy: SiteCopy) -> None:
     """Tell who asked for the copy by mail, which says neither whose data they are nor any."""
     with translation.override(copy.asked_by.language):
-        letter = {
-            "subject": _("Your copy is ready"),
-            "link": settings.SITE_URL + reverse("site_copy", args=[copy.site.prefix, copy.pk]),
-        }
-        _send(copy.asked_by, "site_copy_ready", letter)
+        subject = _("Your copy is ready")
+        link = reverse("site_copy", args=[copy.site.prefix, copy.pk])
+        _send(copy.asked_by, "site_copy_ready", subject, link)
 
 
-def _send(to: User, template: str, letter: dict[str, str]) -> None:
-    letter = {"language": to.language} | letter
+def _send(to: User, name: str, subject: str, link: str, **about: str | int) -> bool:
+    """Send the mail ``name`` in the language that is set; whether it went."""
+    letter = {"language": to.language, "subject": subject, "link": settings.SITE_URL + link}
     text, html = (
-        render_to_string(f"emails/{template}.{part}", {"letter": letter})
+        render_to_string(f"emails/{name}.{part}", {"letter": letter | about})
         for part in ("txt", "html")
     )
     mail = EmailMultiAlternatives(
-        letter["subject"], text, to=[to.email], headers={"Auto-Submitted": "auto-generated"}
+        subject, text, to=[to.email], headers={"Auto-Submitted": "auto-generated"}
     )
     mail.attach_alternative(html, "text/html")
     try:
         mail.send()
     except OSError:
-        log.exception("No mail: %s", letter["link"])
+        log.exception("No mail “%s” about %s", name, link)
+        return False
+    return True

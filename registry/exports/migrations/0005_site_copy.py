@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0004_user_language'),
-        ('exports', '0002_request_participants_formats'),
+        ('exports', '0004_included_deletion'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
