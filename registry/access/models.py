@@ -185,14 +185,15 @@ class SiteRecord(models.Model):
     ``site`` is filled by a trigger from the row named by ``site_from`` (a foreign key of this
     table), so no code can put a row at another site than its parent's; a table with
     ``site_from = ""`` is a root and names its site itself. ``scope_setting`` names the scope
-    that opens it, ``unrecorded`` columns stay out of history, and the rows of an
-    ``append_only`` table are never changed. The walls (``access/walls.py`` and others) are raised
-    for every subclass.
+    that opens it, ``history_needs`` the permission to read its history; ``unrecorded`` columns stay
+    out of history, and the rows of an ``append_only`` table are never changed. The walls
+    (``access/walls.py`` and others) are raised for every subclass.
     """
 
     is_site_record: ClassVar[bool] = True
     site_from: ClassVar[str] = "participant"
     scope_setting: ClassVar[str] = "sites"
+    history_needs: ClassVar[Permission] = Permission.VIEW
     unrecorded: ClassVar[tuple[str, ...]] = ()
     append_only: ClassVar[bool] = False
 

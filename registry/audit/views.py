@@ -35,11 +35,9 @@ def history(request: UserRequest, label: str, key: int) -> HttpResponse:
         raise Http404 from None
     if not issubclass(model, SiteRecord):
         raise Http404
-    permission = (
-        Permission.SEE_IDENTITY if model.scope_setting == "identity_sites" else Permission.VIEW
-    )
+    sites = request.user.sites_with(model.history_needs)
     changes = (
-        Change.objects.filter(label=label, key=key, site__in=request.user.sites_with(permission))
+        Change.objects.filter(label=label, key=key, site__in=sites)
         .select_related("by")
         .order_by("-id")
     )

@@ -9,6 +9,7 @@ from django.db.models import Case, IntegerField, Q, SmallIntegerField, Value, Wh
 from django.db.models.lookups import GreaterThanOrEqual
 
 from registry.access.models import SiteRecord, User
+from registry.access.roles import Permission
 from registry.core.dictionary import Kind, choice, declared, derived, kept, number, yes_no
 
 from .xray import Xray
@@ -40,6 +41,8 @@ class Reading(SiteRecord):
 
     site_from = "xray"
     web_grants = "SELECT, INSERT"  # a submitted reading stands
+    # It names its reader, and a reader may have a role at a site.
+    history_needs = Permission.MANAGE_DATA
 
     xray = kept(models.ForeignKey(Xray, models.PROTECT, related_name="readings"), "withhold")
     reader = kept(models.ForeignKey(User, models.PROTECT, related_name="+"), "group", "Reader")

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils.translation import gettext
 
 from registry.access.models import Site, SiteRecord, SiteRecords, User
+from registry.access.roles import Permission
 from registry.core import dictionary as d
 from registry.core.dictionary import declared, kept
 
@@ -249,6 +250,7 @@ class Identity(SiteRecord):
     """
 
     scope_setting = "identity_sites"
+    history_needs = Permission.SEE_IDENTITY
     unrecorded = ("wrapped_key", "name_and_birth", "hospital_number_index", "phone_index")
 
     participant = kept(

@@ -5,8 +5,11 @@ import re
 import pytest
 from django.urls import reverse
 
+from registry.access.models import Membership
+from registry.access.roles import Role
 from registry.access.scope import user_scope
 from registry.audit.models import Change
+from registry.imaging.models import Reading
 from registry.participants.models import Identity
 
 from .. import build
@@ -81,3 +84,24 @@ def test_an_identitys_history_shows_no_value_and_only_to_its_site(client, cast):
     for who in (cast.vera, cast.eli):
         client.force_login(who)
         assert client.get(url).status_code == 404
+
+
+def test_a_readings_history_is_the_data_managers(client, cast):
+    """It names who read, and shows a reader with a role at the site what another one saw."""
+    visit = build.attended(cast.ana, build.participant(cast.ana))
+    xray = build.form(cast.ana, visit, "xray", "right")
+    with user_scope(cast.ana):
+        reading = Reading.objects.create(
+            xray=xray,
+            reader=cast.dora,
+            read_on=visit.attended_on,
+            mode="independent",
+            quality="good",
+            calcification="absent",
+        )
+    url = reverse("history", args=["imaging.reading", reading.pk])
+    with user_scope(cast.kei):
+        Membership.objects.create(user=cast.chen, site=cast.tokyo, role=Role.VIEWER)
+    for who, status in ((cast.ana, 404), (cast.chen, 404), (cast.eli, 404), (cast.ines, 200)):
+        client.force_login(who)
+        assert client.get(url).status_code == status, who
