@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,16 @@ from registry.visits import actions as visits
 
 from .. import build, databases
 from ..people import make_cast
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever builds a dataset is tested with the slow ones."""
+    for item in items:
+        if HERE in item.path.parents and "built" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
 
 FORMS = ["ceap", "laboratory", "leg_check", "ulcers", "vcss", "xray"]
 ENROLLED = date(2024, 3, 5)

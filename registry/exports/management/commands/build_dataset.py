@@ -37,7 +37,7 @@ class Command(BaseCommand):
             actions.require_empty(out)
             dataset = actions.build_now(
                 request=request,
-                cut_off=moment(options["cut_off"]) if options["cut_off"] else None,
+                cut_off=None if options["cut_off"] is None else moment(options["cut_off"]),
             )
             if dataset.state == Dataset.State.FAILED:
                 raise CommandError(f"Dataset {dataset.pk} failed: {dataset.error}")

@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
 def _moment(text: str | None) -> datetime:
     try:
-        return moment(text) if text else timezone.now()
+        return timezone.now() if text is None else moment(text)
     except ValueError as error:
         raise CommandError(str(error)) from None
 
