@@ -1,7 +1,7 @@
 """What a request's page is told about numbers: SQL that hides and rounds before it answers.
 
 In the order of OpenSAFELY, small counts are hidden first and the others rounded then, totals too
-(the protocol's section on release, ``docs/adr/0013``). It happens here, in the one function that
+(the protocol's section on release, ``docs/adr/0014``). It happens here, in the one function that
 the web role may call, so that no page can show more.
 """
 
