@@ -22,7 +22,8 @@ RUN_AXE = """() => Promise.race([
 ])"""
 # Roles in the order in which a page is looked at: as the first that gets in.
 # For programs, files, a mail shown without any script, and a piece of a page.
-DOWNLOADS = ("api", "schema", "download_dataset", "film_original", "recall_html", "presence")
+DOWNLOADS = ("api", "schema", "download_dataset", "dataset_deletions_csv", "download_copy")
+DOWNLOADS += ("film_original", "recall_html", "presence")
 READERS = ["coordinator", "investigator", "data_manager", "monitor", "reader", "researcher"]
 READERS += ["steward", "administrator", "outsider"]
 
