@@ -38,9 +38,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever builds a dataset is tested with the slow ones."""
+    """What commits a cohort of its own is tested with the slow ones."""
     for item in items:
-        if HERE in item.path.parents and "built" in getattr(item, "fixturenames", ()):
+        if HERE in item.path.parents and "cohort" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
