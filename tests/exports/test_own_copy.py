@@ -541,7 +541,7 @@ def test_a_killed_worker_leaves_no_file(cohort, ask, monkeypatch, settings):
 
 
 def _until(true):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.1)
