@@ -18,9 +18,7 @@ class Permission(StrEnum):
     VERIFY = auto()  # compare items with their source
     MANAGE_DATA = auto()  # accept findings, lock and unlock, learn of possible duplicates
     TUNE_RECALL = auto()  # which recalls a site gets, when, and who gets them
-    COPY_SITE = (
-        auto()
-    )  # take away a site's own data with the identities: who is responsible for them
+    COPY_SITE = auto()  # take away a site's own data, identities included
     REQUEST_DATASET = auto()  # describe a project, download what was approved
     APPROVE_DATASET = auto()  # approve or return a request
     MANAGE_USERS = auto()  # users, sites and roles; no clinical data

@@ -9,7 +9,8 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,26 +93,30 @@ class Delivery:
         view = sql.Identifier(self.profile.schema, table.name)
         self.cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(view))
         types = {column.name: column.type_code for column in self.cursor.description}
-        writers = []
-        for one, name in files.items():
-            path = self.folder / name
-            path.parent.mkdir(exist_ok=True)
-            writers.append(Beside(FORMATS[one].writer(path, table, types)))
         rows = 0
-        try:
-            for block, number in self._blocks(view, table):
-                for writer in writers:
-                    writer.write(block, number)
+        with ExitStack() as open_files:
+            writers = []
+            for one, name in files.items():
+                path = self.folder / name
+                path.parent.mkdir(exist_ok=True)
+                writer = FORMATS[one].writer(path, table, types)
+                writers.append(open_files.enter_context(Beside(writer)))
+            # Closed at once when something fails: PostgreSQL may have rows to send still.
+            blocks = open_files.enter_context(closing(self._blocks(view, table)))
+            for block, number in blocks:
+                for beside in writers:
+                    beside.write(block, number)
                 rows += number
                 said(table.name, done + rows)
-        finally:
-            held = [writer.close() for writer in writers]
+            held = [beside.finish() for beside in writers]
         for number in held:
             if number != rows:
                 raise _incomplete(table, number, rows)
         return rows
 
-    def _blocks(self, view: sql.Identifier, table: Table) -> Iterator[tuple[bytes, int]]:
+    def _blocks(
+        self, view: sql.Identifier, table: Table
+    ) -> Generator[tuple[bytes, int], None, None]:
         """The table as blocks of whole rows of CSV, each with its number of rows.
 
         Rows stand in the order of their keys alone: that of the registry's own keys would link.

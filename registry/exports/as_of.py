@@ -94,14 +94,14 @@ SELECT r.* FROM release.undone u
 
 def statements() -> Iterator[sql.Composable]:
     """The table, the function that fills it, and a view a source."""
-    models = sources()
+    read = sources()
     yield UNDONE
     yield TAKE_BACK.format(
         change=live(Change),
-        labels=SQL(", ").join(_label(model) for model in models),
-        complete=SQL("").join(_written(COMPLETE, model) for model in models),
+        labels=SQL(", ").join(_label(model) for model in read),
+        complete=SQL("").join(_written(COMPLETE, model) for model in read),
     )
-    for model in models:
+    for model in read:
         yield _written(VIEW, model)
 
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from django.http import FileResponse, HttpRequest, HttpResponse
 
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class Part(RawIOBase):

@@ -13,9 +13,11 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
 
 import deflate
 from django.utils.translation import gettext as _
@@ -37,15 +39,17 @@ class UnknownValueError(RefusedError):
 
 
 class Writer(Protocol):
-    """One file of one table."""
+    """One file of one table; ``rows`` is how many it holds."""
+
+    rows: int
 
     def __init__(self, path: Path, table: Table, types: Types) -> None: ...
 
     def write(self, block: bytes, rows: int) -> None:
         """Add a block of CSV that holds so many rows."""
 
-    def close(self) -> int:
-        """Finish the file; how many rows it holds."""
+    def close(self) -> None:
+        """Finish the file; a second time it changes nothing."""
 
 
 class CsvWriter:
@@ -61,9 +65,8 @@ class CsvWriter:
         self.file.write(deflate.gzip_compress(block, LEVEL))
         self.rows += rows
 
-    def close(self) -> int:
+    def close(self) -> None:
         self.file.close()
-        return self.rows
 
 
 class ParquetWriter:
@@ -137,9 +140,8 @@ class ParquetWriter:
             )
         return self.pa.DictionaryArray.from_arrays(places.take(column.indices), codes)
 
-    def close(self) -> int:
+    def close(self) -> None:
         self.out.close()
-        return self.rows
 
 
 def _plain(pa: Any, column: Column, oid: int) -> Any:
@@ -178,12 +180,18 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 
 class Beside:
-    """A writer at work in a thread of its own, a few blocks behind at most."""
+    """A writer at work in a thread of its own, a few blocks behind at most.
+
+    On leaving, the thread has ended and the file is closed, whole or not.
+    """
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.thread = ThreadPoolExecutor(1)
         self.waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
 
     def write(self, block: bytes, rows: int) -> None:
         """Hand over a block. Raises what the writer raised on an earlier one."""
@@ -191,9 +199,20 @@ class Beside:
             self.waiting.popleft().result()
         self.waiting.append(self.thread.submit(self.writer.write, block, rows))
 
-    def close(self) -> int:
+    def finish(self) -> int:
         """Wait for the end of the file; how many rows it holds. Raises what the writer raised."""
-        with self.thread:
-            while self.waiting:
-                self.waiting.popleft().result()
-            return self.writer.close()
+        while self.waiting:
+            self.waiting.popleft().result()
+        self.writer.close()
+        return self.writer.rows
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.thread.shutdown(cancel_futures=True)
+        if error:
+            with suppress(Exception):  # what went wrong first is what counts
+                self.writer.close()

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import zipfile
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -485,6 +486,63 @@ def test_a_full_disk_fails_the_build(cohort, order, monkeypatch, settings, when)
         monkeypatch.setattr(FileSystemStorage, "save", full)
     assert failed(order()) == "The file could not be written: No space left on device."
     assert not stored(settings)
+
+
+@pytest.fixture
+def many_rows(cohort):
+    """The table of CEAP with far more rows than a connection holds, for as long as a block."""
+
+    @contextmanager
+    def multiplied():
+        [(former,)] = owner("SELECT pg_get_viewdef('release_safe_harbor.ceap'::regclass)")
+        put = "CREATE OR REPLACE VIEW release_safe_harbor.ceap WITH (security_barrier) AS "
+        with connections["owner"].cursor() as cursor:
+            many = f"SELECT v.* FROM ({former.rstrip(';')}) v, generate_series(1, 50000)"
+            cursor.execute(put + many)
+            yield
+            cursor.execute(put + former)
+
+    return multiplied
+
+
+@pytest.mark.parametrize("writer", ["CsvWriter", "ParquetWriter"])
+@pytest.mark.parametrize("problem", ["full", "cancelled"])
+def test_a_failure_amid_a_table_ends_the_build_at_once_and_the_next_one_is_whole(
+    cohort, order, monkeypatch, many_rows, writer, problem
+):
+    """PostgreSQL has rows to send still; the builder's session is used again."""
+    dataset, tables = order(), []
+    init, write = getattr(writers, writer).__init__, getattr(writers, writer).write
+
+    def begin(self, path, table, types):
+        tables.append(table.name)
+        init(self, path, table, types)
+
+    def stop(self, block, rows):
+        if tables[-1] == "ceap" and rows:  # not the header
+            if problem == "full":
+                raise OSError(28, "No space left on device")
+            Dataset.objects.filter(pk=dataset.pk).update(cancelled_by=cohort.fay)
+        write(self, block, rows)
+
+    said = []
+
+    def work():
+        with many_rows(), monkeypatch.context() as patched:
+            patched.setattr(getattr(writers, writer), "__init__", begin)
+            patched.setattr(getattr(writers, writer), "write", stop)
+            patched.setattr(building, "TOLD_EVERY", 0)
+            said.append(failed(dataset))
+        said.append(actions.build_now(request=dataset.request).state)
+        connections.close_all()
+
+    before = set(threading.enumerate())
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(60)
+    reason = "The file could not be written: No space left on device."
+    assert said == [reason if problem == "full" else "Fay Okafor cancelled the build.", "ready"]
+    assert set(threading.enumerate()) == before
 
 
 def test_an_error_of_the_database_quotes_no_row(cohort, order):

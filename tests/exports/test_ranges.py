@@ -43,7 +43,16 @@ def test_a_part_is_served(asked, first, last):
 
 
 @pytest.mark.parametrize(
-    "asked", ["", "bytes=-", "bytes=5-4", "bytes=0-4,10-14", "lines=0-4", "bytes=x-y"]
+    "asked",
+    [
+        "",
+        "bytes=-",
+        "bytes=5-4",
+        "bytes=0-4,10-14",
+        "lines=0-4",
+        "bytes=x-y",
+        f"bytes={'9' * 5000}-",
+    ],
 )
 def test_what_is_no_single_range_gets_the_whole(asked):
     answer, body = ask(range=asked)
