@@ -71,18 +71,14 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield PREPARE.format(
         dataset=as_of.live(Dataset),
         request=as_of.live(DatasetRequest),
+        pseudonym=as_of.live(Pseudonym),
         building=sql.Literal(str(Dataset.State.BUILDING)),
         approved=sql.Literal(str(DatasetRequest.State.APPROVED)),
         left_out=sharing_counts.left_out("classes_at_baseline"),
-    )
-    yield DRAW.format(
-        dataset=as_of.live(Dataset),
-        request=as_of.live(DatasetRequest),
-        pseudonym=as_of.live(Pseudonym),
         with_stand_ins=SQL(", ").join(
             sql.Literal(profile.code) for profile in PROFILES.values() if profile.stands_in
         ),
-        draw=SQL("").join(_stand_ins()),
+        stand_ins=SQL("").join(_stand_ins()),
     )
     yield FORGET
     yield from sharing_counts.statements()
@@ -90,7 +86,6 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield SQL("GRANT USAGE ON SCHEMA public TO {}").format(RELEASE_LOGIN)
     for function, caller in (
         ("registry_prepare_dataset()", RELEASE_LOGIN),
-        ("registry_draw_pseudonyms()", RELEASE_LOGIN),
         ("registry_forget_dataset()", RELEASE_LOGIN),
         (f"registry_sharing_counts({sharing_counts.ARGUMENTS})", web_role()),
         ("registry_record_people(bigint)", RELEASE_LOGIN),
@@ -110,7 +105,7 @@ def _profile(profile: Profile) -> Iterator[sql.Composable]:
         yield SQL(
             "CREATE VIEW {view} WITH (security_barrier) AS"
             " SELECT {columns} FROM release.people p {rows} {joins}"
-            " WHERE p.profile = {profile} AND p.code IS NOT NULL"
+            " WHERE p.profile = {profile}"
         ).format(
             view=sql.Identifier(profile.schema, table.name),
             columns=SQL(", ").join(
@@ -159,7 +154,7 @@ PEOPLE = SQL("""
 CREATE UNLOGGED TABLE release.people (
     id bigint PRIMARY KEY, site_id bigint NOT NULL, screening_id bigint NOT NULL,
     enrolled_on date NOT NULL, sex text NOT NULL, project_id bigint NOT NULL, profile text NOT NULL,
-    code text COLLATE "C"
+    code text COLLATE "C" NOT NULL
 ) WITH (autovacuum_enabled = false)
 """)
 
@@ -171,7 +166,11 @@ FROM {ceap} t JOIN {entry} e ON e.id = t.entry_id JOIN {visit} v ON v.id = e.vis
 WHERE v.code = {baseline} GROUP BY e.participant_id
 """)
 
-# Who shared at the cut-off and still does. Tells how many have stopped since.
+# Who shared at the cut-off and still does, each with a pseudonym, and the random numbers of sites,
+# readers and examiners. Tells how many have stopped since.
+#
+# A pseudonym is the last 62 random bits of a UUID behind a letter, so that no spreadsheet takes it
+# for a number. NOT IN is looked up in a hash.
 PREPARE = SQL("""
 CREATE OR REPLACE FUNCTION registry_prepare_dataset() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -186,9 +185,11 @@ BEGIN
     PERFORM release.take_back(asked.cut_off);
     TRUNCATE release.people, release.stopped;
     INSERT INTO release.people
-        SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex,
-            asked.project_id, asked.profile
-        FROM release.consenting p
+        SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex, asked.project_id,
+            asked.profile, coalesce(n.code,
+                'P' || upper(replace(right(gen_random_uuid()::text, 17), '-', '')))
+        FROM release.consenting p LEFT JOIN {pseudonym} n
+            ON n.project_id = asked.project_id AND n.participant_id = p.id
         WHERE {left_out} IS NULL;
     WITH gone AS (
         DELETE FROM release.people p WHERE NOT EXISTS (SELECT FROM release.consenting_now n
@@ -196,33 +197,15 @@ BEGIN
         RETURNING p.id
     ) INSERT INTO release.stopped SELECT id FROM gone;
     GET DIAGNOSTICS stopped = ROW_COUNT;
-    RETURN stopped;
-END $$
-""")
-
-# Sixty-four random bits behind a letter, so that no spreadsheet takes it for a number.
-DRAW = SQL("""
-CREATE OR REPLACE FUNCTION registry_draw_pseudonyms() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    asked record;
-BEGIN
-    SELECT r.* INTO STRICT asked FROM {dataset} d JOIN {request} r ON r.id = d.request_id
-        WHERE d.id = current_setting('registry.dataset')::bigint;
     INSERT INTO {pseudonym} (project_id, participant_id, code)
-        SELECT p.project_id, p.id, 'P' || upper(left(drawn.hex, 12) || right(drawn.hex, 4))
-        FROM release.people p
-        -- Beside the row, or one draw would do for all.
-        CROSS JOIN LATERAL (SELECT replace(gen_random_uuid()::text, '-', '') AS hex
-                            WHERE p.id IS NOT NULL) drawn
+        SELECT p.project_id, p.id, p.code FROM release.people p
         WHERE p.id NOT IN (
             SELECT n.participant_id FROM {pseudonym} n WHERE n.project_id = asked.project_id);
-    UPDATE release.people p SET code = n.code FROM {pseudonym} n
-        WHERE n.project_id = p.project_id AND n.participant_id = p.id;
     ANALYZE release.people;
     IF asked.profile IN ({with_stand_ins}) THEN
-        {draw}
+        {stand_ins}
     END IF;
+    RETURN stopped;
 END $$
 """)
 

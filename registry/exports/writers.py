@@ -108,7 +108,12 @@ class ParquetWriter:
         )
         texts = [name for name, kind in plain.items() if kind == pa.string()]
         self.out = parquet.ParquetWriter(
-            path, self.schema, compression="zstd", compression_level=1, use_dictionary=texts
+            path,
+            self.schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=texts,
+            write_statistics=False,  # nobody skips row groups of a file this small
         )
         self.rows = 0
 

@@ -66,7 +66,6 @@ def test_a_profiles_role_reads_its_views_and_nothing_else(release, profile):
     assert readable(release) == views | {f"{profile.schema}.expected"}
     for refused in (
         "registry_prepare_dataset()",
-        "registry_draw_pseudonyms()",
         "registry_forget_dataset()",
         "registry_sharing_counts('{}', '{}', NULL, NULL, '{}')",
         "registry_record_people(NULL)",
@@ -106,7 +105,6 @@ def prepared(session, dataset_id):
     with session.transaction(force_rollback=True):
         session.execute("SELECT set_config('registry.dataset', %s, true)", [str(dataset_id)])
         session.execute("SELECT registry_prepare_dataset()")
-        session.execute("SELECT registry_draw_pseudonyms()")
         yield
 
 
@@ -177,7 +175,7 @@ def test_the_web_role_reads_neither_pseudonyms_nor_views(cohort, built):
         ):
             cursor.execute(f"SELECT * FROM {relation}")
     with pytest.raises(Exception, match="permission denied"), connection.cursor() as cursor:
-        cursor.execute("SELECT registry_draw_pseudonyms()")
+        cursor.execute("SELECT registry_prepare_dataset()")
 
 
 @pytest.mark.slow

@@ -39,7 +39,13 @@ log = logging.getLogger(__name__)
 
 RELEASE = "release"
 LOCKS = 0x5A7E  # the first key of the builds' advisory locks
-WORK_MEMORY = "256MB"  # of PostgreSQL, to sort a million rows by pseudonym without a disk
+# Whole tables are joined and sorted, a million rows in memory. The planner knows nothing of rows as
+# of a cut-off and would sort them for merges; a hash is right whatever their number. PostgreSQL's
+# parallel workers cannot have the builder's low priority, and pages would wait for them.
+PLANNER = """
+SET LOCAL work_mem = '512MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = off;
+SET LOCAL max_parallel_workers_per_gather = 0;
+"""
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
 STORING = "storing"  # the last stage, at which a build cannot be cancelled any more
@@ -147,11 +153,10 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
 def _prepare(dataset: Dataset, cursor: Any) -> int:
     """Have the records as of the cut-off and the pseudonyms ready; how many stopped since."""
     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    cursor.execute(f"SET LOCAL work_mem = '{WORK_MEMORY}'; SET LOCAL jit = off")
+    cursor.execute(PLANNER)
     cursor.execute("SELECT set_config('registry.dataset', %s, true)", [str(dataset.pk)])
     cursor.execute("SELECT registry_prepare_dataset()")
     stopped: int = cursor.fetchone()[0]
-    cursor.execute("SELECT registry_draw_pseudonyms()")
     return stopped
 
 
