@@ -26,13 +26,14 @@ from pyarrow import parquet
 from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.exports import actions, tasks
-from registry.exports.models import Dataset, DatasetProject
+from registry.exports.models import Dataset, DatasetProject, SiteCopy
 from registry.imaging.models import Reading
 from registry.ulcers.models import Ulcer
 from registry.visits import actions as visits
 
 from .. import build, databases
 from ..people import make_cast
+from .own import OwnData, fresh
 
 HERE = Path(__file__).parent
 
@@ -190,3 +191,37 @@ def built(order: Callable[..., Dataset]) -> Callable[..., Any]:
         return opened
 
     return make
+
+
+@pytest.fixture
+def sent(cohort: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The copies that would be given to the broker."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(tasks.build_site_copy, "delay", lambda *args: given.append(args))
+    return given
+
+
+@pytest.fixture
+def ask(cohort: SimpleNamespace, sent: list[tuple[int, int]]) -> Callable[..., SiteCopy]:
+    """Queue a copy of Tokyo for its investigator."""
+
+    def ask(by: User | None = None) -> SiteCopy:
+        by = by or cohort.hiro
+        with user_scope(by):
+            return actions.ask_for_copy(by=by, site=cohort.tokyo)
+
+    return ask
+
+
+@pytest.fixture
+def take(cohort: SimpleNamespace, ask: Callable[..., SiteCopy]) -> Callable[..., OwnData]:
+    """Make a copy through the task and open it as its investigator."""
+
+    def take(by: User | None = None) -> OwnData:
+        copy = ask(by)
+        tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
+        assert fresh(copy).state == "ready", copy.error
+        with user_scope(copy.asked_by):
+            return OwnData(copy, b"".join(actions.open_copy(by=copy.asked_by, copy=copy)))
+
+    return take

@@ -4,11 +4,8 @@ import csv
 import hashlib
 import io
 import logging
-import os
-import signal
 import threading
-import time
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -35,81 +32,16 @@ from registry.participants.models import Identity
 from registry.quality.actions import raise_query
 from registry.quality.models import DataQuery
 from registry.visits import attesting
-from registry.visits.attaching import add_attachment
 from registry.visits.models import FormEntry, Visit
 
-from .. import build
+from .. import build, owner
 from ..imaging import films
 from .conftest import ENROLLED, filled
-from .own import OwnData
+from .own import PERSON, copies, fresh, with_files
 
 pytestmark = pytest.mark.slow
 
 HOSTILE = '=cmd|" /C calc",\r\n"007"; 日本語\tあ\n'
-PERSON = {
-    "family_name": "山田Wren",
-    "given_name": '"Hana", the=1',
-    "birth_date": date(1931, 2, 3),
-    "hospital_number": "0000471199",
-    "phone": "03-9988-7766",
-    "email": "wren@example.jp",
-    "address": "1-2-3 Wren\nTokyo",
-}
-
-
-@pytest.fixture
-def sent(cohort, monkeypatch):
-    """What would be given to the broker."""
-    given = []
-    monkeypatch.setattr(tasks.build_site_copy, "delay", lambda *args: given.append(args))
-    return given
-
-
-@pytest.fixture
-def ask(cohort, sent):
-    """Queue a copy of Tokyo for its investigator."""
-
-    def ask(by=None):
-        by = by or cohort.hiro
-        with user_scope(by):
-            return actions.ask_for_copy(by=by, site=cohort.tokyo)
-
-    return ask
-
-
-@pytest.fixture
-def take(cohort, ask):
-    """Make a copy through the task and open it as its investigator."""
-
-    def take(by=None):
-        copy = ask(by)
-        tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
-        fresh(copy)
-        assert copy.state == "ready", copy.error
-        with user_scope(copy.asked_by):
-            return OwnData(copy, b"".join(actions.open_copy(by=copy.asked_by, copy=copy)))
-
-    return take
-
-
-def fresh(copy):
-    with scope(User.objects.system("datasets"), [copy.site_id]):
-        copy.refresh_from_db()
-    return copy
-
-
-def stored(settings):
-    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
-
-
-def copies(settings):
-    return [path for path in stored(settings) if "copies" in path.parts]
-
-
-def owner(statement, *values):
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
 
 
 # -- what is in it -------------------------------------------------------------------------------
@@ -135,9 +67,11 @@ def test_counts_are_those_of_the_site(cohort, take):
     site = cohort.tokyo.pk
     for label, table in names().items():
         model = apps.get_model(label)
-        [(rows,)] = owner(f"SELECT count(*) FROM {model._meta.db_table} WHERE site_id = %s", site)
+        [(rows,)] = owner.rows(
+            f"SELECT count(*) FROM {model._meta.db_table} WHERE site_id = %s", site
+        )
         assert len(own.table(table)) == rows, table
-    [(touched,)] = owner(
+    [(touched,)] = owner.rows(
         "SELECT count(*) FROM audit_change c, jsonb_object_keys(c.changes)"
         " WHERE site_id = %s AND label = ANY(%s)",
         site,
@@ -238,15 +172,8 @@ def test_tables_join(cohort, take):
 
 def test_films_and_files_come_by_study_number(cohort, take):
     someone = cohort.people[0]
+    film, kept = with_files(cohort)
     with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=someone, code="BL")
-    film = films.film(cohort.ana, films.study(cohort.ana, visit, "right"))
-    with user_scope(cohort.ana):
-        entry = visit.entries.get(form="ulcers")
-        item = entry.file_items[0]
-        kept = add_attachment(
-            by=cohort.ana, entry=entry, item=item, upload=films.upload(films.png(), "Wren.png")
-        )
         content = film.original.read(), film.picture.read(), kept.stored.read()
     own = take()
     folder = f"files/{someone.study_number}"
@@ -400,7 +327,7 @@ def test_labels_and_readme_speak_the_askers_language(cohort, take):
 # -- no identity anywhere else ---------------------------------------------------------------------
 
 
-def test_no_identity_lies_in_storage_log_mail_or_task(cohort, take, sent, settings, caplog):
+def test_no_identity_lies_in_storage_log_mail_or_task(cohort, take, sent, caplog):
     filled(cohort.ana, person=build.person(**PERSON))
     with caplog.at_level(logging.DEBUG):
         own = take()
@@ -410,10 +337,10 @@ def test_no_identity_lies_in_storage_log_mail_or_task(cohort, take, sent, settin
     assert letter.to == ["hiro@example.org"]
     said = letter.body + letter.alternatives[0].content + letter.subject
     assert f"/own-data/TKY/{own.copy.pk}/" in said
-    row = owner("SELECT exports_sitecopy::text FROM exports_sitecopy")
+    row = owner.rows("SELECT exports_sitecopy::text FROM exports_sitecopy")
     for secret in [*secrets, cohort.people[0].study_number]:
         assert secret not in said + caplog.text + str(sent) + str(row)
-    [file] = copies(settings)
+    [file] = copies()
     assert not any(secret.encode() in file.read_bytes() for secret in secrets)
     assert b"PK\x03\x04" not in file.read_bytes()
     assert sent == [(cohort.tokyo.pk, own.copy.pk)]
@@ -455,11 +382,11 @@ def test_a_full_disk_leaves_no_file(cohort, ask, take, monkeypatch, settings, wh
         place = (SealedWriter, "_seal") if when == "while sealing" else (FileSystemStorage, "save")
         patch.setattr(*place, lambda *args, **more: full(*args))
         assert failed(cohort, ask()) == "The file could not be written: No space left on device."
-    assert not copies(settings)
+    assert not copies()
     take()  # a retry starts clean
 
 
-def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch, settings):
+def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch):
     rows = Table.__init__
 
     def one_less(self, name, label, columns, count, rows_of):
@@ -468,13 +395,11 @@ def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch, settings):
 
     monkeypatch.setattr(Table, "__init__", one_less)
     assert failed(cohort, ask()) == "ceap: 1 of 2 rows were delivered."
-    assert not copies(settings)
+    assert not copies()
 
 
-def test_a_lost_file_fails_the_copy(cohort, ask, settings):
-    with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=cohort.people[0], code="BL")
-    film = films.film(cohort.ana, films.study(cohort.ana, visit, "right"))
+def test_a_lost_file_fails_the_copy(cohort, ask):
+    film, _kept = with_files(cohort)
     default_storage.delete(film.original.name)
     assert failed(cohort, ask()).endswith(f"film-{film.pk}.png: the stored file is gone.")
 
@@ -494,7 +419,7 @@ def test_building_twice_changes_nothing(cohort, take):
     assert len(mail.outbox) == 1
 
 
-def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask, settings):
+def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask):
     copy = ask()
     left = default_storage.save("copies/half.sealed", ContentFile(b"half"))
     copying._note(copy, state="building", stored_as=left)
@@ -504,47 +429,7 @@ def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask, settings):
     for _ in range(2):
         tasks.sweep_builds()
         assert (fresh(copy).state, copy.error) == ("failed", "The build was interrupted.")
-    assert not copies(settings)
-
-
-def test_a_killed_worker_leaves_no_file(cohort, ask, monkeypatch, settings):
-    """Killed for good while it writes: the next minute's sweep says so."""
-    copy, add = ask(), package._Entries.add
-
-    def hang(self, name, *args, **about):
-        if name == "identities.csv":
-            add(self, name, *args, **about)
-        else:
-            time.sleep(60)
-
-    monkeypatch.setattr(package._Entries, "add", hang)
-    connections.close_all()
-    child = os.fork()
-    if not child:
-        try:
-            tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
-        finally:
-            os._exit(1)
-    _until(lambda: fresh(copy).stage == "participants")
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-    def swept():
-        tasks.sweep_builds()
-        return fresh(copy).state == "failed"
-
-    _until(swept)  # as soon as PostgreSQL has noticed
-    assert (copy.error, copy.stage) == ("The build was interrupted.", "participants")
-    assert not copies(settings)
-    with user_scope(cohort.hiro):
-        assert not Look.objects.exists()
-
-
-def _until(true):
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert not copies()
 
 
 def test_a_task_given_again_after_a_death_fails_its_copy(cohort, ask):
@@ -565,11 +450,11 @@ def test_the_sweep_sends_a_forgotten_copy_again(cohort, ask, sent):
 # -- the end ---------------------------------------------------------------------------------------
 
 
-def test_after_a_day_it_is_deleted(cohort, take, settings):
+def test_after_a_day_it_is_deleted(cohort, take):
     own = take()
     copy = own.copy
     tasks.sweep_builds()
-    assert copies(settings)
+    assert copies()
     assert timedelta(hours=23) < copy.expires_at - timezone.now() <= timedelta(hours=24)
     copying._note(copy, expires_at=timezone.now())
     with user_scope(cohort.hiro), pytest.raises(ExportError, match="no file any more"):
@@ -577,13 +462,13 @@ def test_after_a_day_it_is_deleted(cohort, take, settings):
     for _ in range(2):
         tasks.sweep_builds()
         assert (fresh(copy).state, copy.stored_as, copy.wrapped_key) == ("deleted", "", None)
-    assert not copies(settings)
+    assert not copies()
 
 
 @pytest.mark.parametrize("how", ["altered", "cut off", "gone"])
-def test_a_spoiled_file_is_refused(cohort, take, settings, how):
+def test_a_spoiled_file_is_refused(cohort, take, how):
     copy = take().copy
-    [file] = copies(settings)
+    [file] = copies()
     data = file.read_bytes()
     if how == "gone":
         file.unlink()
