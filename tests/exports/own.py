@@ -1,17 +1,10 @@
-"""A site's copy for tests, read as an investigator reads it: with zipfile and csv alone."""
+"""Copies of a site's data: what must not be read outside of one, and where they lie."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import zipfile
-from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from django.conf import settings
 
@@ -35,36 +28,6 @@ PERSON = {
 }
 SECRETS = [PERSON[name].encode() for name in ("family_name", "hospital_number", "phone", "email")]
 ZIP = b"PK\x03\x04"  # how a zip that is not sealed begins
-
-
-@dataclass
-class OwnData:
-    """The zip of a copy."""
-
-    copy: SiteCopy
-    data: bytes
-
-    @cached_property
-    def files(self) -> dict[str, bytes]:
-        with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
-            assert archive.testzip() is None
-            return {name: archive.read(name) for name in archive.namelist()}
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        return json.loads(self.files["manifest.json"])
-
-    def table(self, name: str) -> list[dict[str, str]]:
-        text = io.StringIO(self.files[f"{name}.csv"].decode(), newline="")
-        return list(csv.DictReader(text, strict=True))
-
-    @property
-    def tables(self) -> list[str]:
-        return [one["table"] for one in self.manifest["tables"]]
-
-    @property
-    def everything(self) -> bytes:
-        return b"\n".join([*(name.encode() for name in self.files), *self.files.values()])
 
 
 def fresh(copy: SiteCopy) -> SiteCopy:

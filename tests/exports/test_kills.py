@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.files.storage import default_storage
 
 from registry.access.scope import user_scope
@@ -13,10 +12,9 @@ from registry.exports.models import Dataset
 from registry.exports.verification import problems
 
 from .. import build
+from .conftest import stored
 from .dying import kill, sweep_until
 from .own import PERSON, SECRETS, ZIP, copies, fresh, with_files
-
-pytestmark = pytest.mark.slow
 
 SAVE = "django.core.files.storage.FileSystemStorage.save"
 PROGRESS = "registry.exports.actions.building._progress"
@@ -31,10 +29,6 @@ OF_A_DATASET = {
     "packed": ("registry.exports.actions.building.pack", ""),
     "saved": (SAVE, ""),
 }
-
-
-def stored():
-    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("phase", OF_A_DATASET)
