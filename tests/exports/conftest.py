@@ -1,4 +1,4 @@
-"""A small committed cohort, and a dataset as an investigator opens it."""
+"""A small committed cohort, and datasets and copies of it, asked for, made and opened."""
 
 from __future__ import annotations
 

@@ -55,6 +55,7 @@ def test_killed_at(cohort, order, tmp_path, phase):
 
 
 ENTRY = "registry.exports.own.package._Entries.add"
+# Before all of it is written, and after.
 NOT_WRITTEN = {
     "identities written": (ENTRY, "identities.csv"),
     "forms written": (ENTRY, "vcss.csv"),
