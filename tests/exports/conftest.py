@@ -1,38 +1,36 @@
-"""A small committed cohort, and a dataset as an investigator opens it."""
+"""A small committed cohort, and datasets and copies of it, asked for, made and opened."""
 
 from __future__ import annotations
 
 import copy
-import csv
-import gzip
-import hashlib
-import io
-import json
 import os
-import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
+from django.conf import settings
 from django.db import connections
-from pyarrow import parquet
+from django.test import Client, override_settings
+from django.urls import reverse
 
 from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.exports import actions, tasks
-from registry.exports.models import Dataset, DatasetProject
+from registry.exports.models import Dataset, DatasetProject, SiteCopy
+from registry.exports.profiles import PROFILES
 from registry.imaging.models import Reading
 from registry.ulcers.models import Ulcer
 from registry.visits import actions as visits
 
 from .. import build, databases
 from ..people import make_cast
+from .opened import OpenedCopy, OpenedDataset, open_copy, open_dataset
+from .own import fresh
 
 HERE = Path(__file__).parent
 
@@ -40,56 +38,13 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What commits a cohort of its own is tested with the slow ones."""
     for item in items:
-        if HERE in item.path.parents and "cohort" in getattr(item, "fixturenames", ()):
+        if HERE in item.path.parents and "cohort_database" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
 FORMS = ["ceap", "laboratory", "leg_check", "ulcers", "vcss", "xray"]
 ENROLLED = date(2024, 3, 5)
 CANARY = "Kanarienvogel"
-
-
-@dataclass
-class Opened:
-    """A dataset's zip, read as its receiver reads it: with gzip and csv alone."""
-
-    data: bytes
-
-    @cached_property
-    def files(self) -> dict[str, bytes]:
-        with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
-            assert archive.testzip() is None
-            return {name: archive.read(name) for name in archive.namelist()}
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        return json.loads(self.files["manifest.json"])
-
-    def text(self, table: str) -> str:
-        return gzip.decompress(self.files[f"csv/{table}.csv.gz"]).decode()
-
-    def table(self, table: str) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.text(table), newline=""), strict=True))
-
-    @property
-    def tables(self) -> list[str]:
-        return [one["table"] for one in self.manifest["tables"]]
-
-    @property
-    def everything(self) -> bytes:
-        """Every byte that leaves, unpacked, names of files included."""
-        parts = [self.data, *(name.encode() for name in self.files), *self.files.values()]
-        for name, data in self.files.items():
-            if name.endswith(".gz"):
-                parts.append(gzip.decompress(data))
-            if name.endswith(".parquet"):
-                rows = parquet.read_table(io.BytesIO(data))
-                about = [rows.schema.metadata, *(field.metadata for field in rows.schema)]
-                parts.append(f"{about} {rows.to_pylist()}".encode())
-        return b"\n".join(parts)
-
-    def sha256(self, name: str) -> str:
-        return hashlib.sha256(self.files[name]).hexdigest()
 
 
 def filled(by: User, **about: Any) -> Any:
@@ -147,6 +102,26 @@ def cohort_database(
         yield name, cast
 
 
+def stored() -> list[Path]:
+    """Every file in the test's storage."""
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+@contextmanager
+def apart(
+    cohort_database: tuple[str, SimpleNamespace], name: str, folders: pytest.TempPathFactory
+) -> Iterator[SimpleNamespace]:
+    """The cohort in a clone and with files of its own, for what outlasts a test."""
+    of, cast = cohort_database
+    with (
+        databases.clone(of, f"test_{os.getpid()}_{name}"),
+        override_settings(MEDIA_ROOT=str(folders.mktemp(name))),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(tasks.build_dataset, "delay", lambda number: None)
+        yield copy.deepcopy(cast)
+
+
 @pytest.fixture
 def cohort(
     cohort_database: tuple[str, SimpleNamespace],
@@ -160,33 +135,102 @@ def cohort(
         yield copy.deepcopy(cast)
 
 
+# -- datasets -----------------------------------------------------------------------------------
+
+
+def ordered(
+    cast: SimpleNamespace,
+    profile: str = "safe_harbor",
+    project: DatasetProject | None = None,
+    **about: Any,
+) -> Dataset:
+    """Ask for, approve and queue a dataset; not built yet."""
+    about = {"forms": FORMS, "arms": ["cvi"], "by": cast.fay} | about
+    asked = actions.request_dataset(
+        profile=profile, title="Calcium", purpose="To learn", project=project, **about
+    )
+    return actions.approve_request(by=cast.jun, request=asked)
+
+
+def made(dataset: Dataset) -> OpenedDataset:
+    """Build a dataset through the task and open its file."""
+    tasks.build_dataset(dataset.pk)
+    return open_dataset(dataset)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    cohort_database: tuple[str, SimpleNamespace],
+    django_db_blocker: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, OpenedDataset]:
+    """Profile → a dataset of the cohort as it is, for tests that only read."""
+    with (
+        django_db_blocker.unblock(),
+        apart(cohort_database, "finished", tmp_path_factory) as cast,
+    ):
+        return {profile: made(ordered(cast, profile)) for profile in PROFILES}
+
+
 @pytest.fixture
 def order(cohort: SimpleNamespace) -> Callable[..., Dataset]:
-    """Ask for, approve and queue a dataset; not built yet."""
+    """:func:`ordered` for the cohort."""
+    return partial(ordered, cohort)
 
-    def ask(
-        profile: str = "safe_harbor", project: DatasetProject | None = None, **about: Any
-    ) -> Dataset:
-        about = {"forms": FORMS, "arms": ["cvi"], "by": cohort.fay} | about
-        asked = actions.request_dataset(
-            profile=profile, title="Calcium", purpose="To learn", project=project, **about
-        )
-        return actions.approve_request(by=cohort.jun, request=asked)
+
+@pytest.fixture
+def built(order: Callable[..., Dataset]) -> Callable[..., OpenedDataset]:
+    """Order, build and open a dataset."""
+    return lambda *args, **about: made(order(*args, **about))
+
+
+# -- copies of a site's data --------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(cohort: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The copies that would be given to the broker."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(tasks.build_site_copy, "delay", lambda *args: given.append(args))
+    return given
+
+
+@pytest.fixture
+def ask(cohort: SimpleNamespace, sent: list[tuple[int, int]]) -> Callable[..., SiteCopy]:
+    """Queue a copy of Tokyo for its investigator."""
+
+    def ask(by: User | None = None) -> SiteCopy:
+        by = by or cohort.hiro
+        with user_scope(by):
+            return actions.ask_for_copy(by=by, site=cohort.tokyo)
 
     return ask
 
 
 @pytest.fixture
-def built(order: Callable[..., Dataset]) -> Callable[..., Any]:
-    """Build a dataset through the task and open its file."""
+def take(cohort: SimpleNamespace, ask: Callable[..., SiteCopy]) -> Callable[..., OpenedCopy]:
+    """Make a copy through the task and open it as its investigator."""
 
-    def make(*args: Any, **about: Any) -> Opened:
-        dataset = order(*args, **about)
-        tasks.build_dataset(dataset.pk)
-        dataset.refresh_from_db()
-        assert dataset.state == "ready", dataset.error
-        opened = Opened(default_storage.open(dataset.stored_as).read())
-        opened.dataset = dataset  # type: ignore[attr-defined]
-        return opened
+    def take(by: User | None = None) -> OpenedCopy:
+        copy = ask(by)
+        tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
+        assert fresh(copy).state == "ready", copy.error
+        with user_scope(copy.asked_by):
+            return open_copy(copy)
 
-    return make
+    return take
+
+
+# -- pages --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(client: Client) -> Callable[..., Any]:
+    """Open a page as somebody, or post ``data`` to it."""
+
+    def open_page(who: User, name: str, *args: Any, data: Any = None, **extra: Any) -> Any:
+        client.force_login(who)
+        url = reverse(name, args=args)
+        return client.post(url, data, **extra) if data is not None else client.get(url, **extra)
+
+    return open_page

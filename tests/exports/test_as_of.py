@@ -106,7 +106,6 @@ def some_change(cohort, draw):
                 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_every_source_is_as_it_stood_at_each_of_several_moments(cohort, seed):
     """Against an independent oracle: what was read when it was so."""
@@ -124,7 +123,6 @@ def test_every_source_is_as_it_stood_at_each_of_several_moments(cohort, seed):
     assert any(before != taken_back(now()) for before, _moment in remembered)
 
 
-@pytest.mark.slow
 def test_whole_transactions_belong_to_the_moment_they_began(cohort):
     """A write long after the cut-off, in a transaction begun before it, is in; and none is half."""
     with user_scope(cohort.ana):

@@ -4,8 +4,6 @@ from datetime import UTC, date, timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.core.files.storage import default_storage
-from django.db import connections
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,8 +13,8 @@ from registry.exports.changes import changes, shown
 from registry.exports.models import Dataset, DatasetRequest
 from registry.participants import actions as participants
 
-from .. import build
-from .conftest import ENROLLED, Opened, filled
+from .. import build, owner
+from .conftest import ENROLLED, filled, made
 
 ALL = {
     "profile": "safe_harbor",
@@ -135,12 +133,7 @@ def rebuilt(cohort):
     def make(dataset, cut_off=None):
         again = actions.order_build(by=cohort.jun, request=dataset.request)
         Dataset.objects.filter(pk=again.pk).update(cut_off=cut_off or dataset.cut_off)
-        tasks.build_dataset(again.pk)
-        again.refresh_from_db()
-        assert again.state == "ready", again.error
-        opened = Opened(default_storage.open(again.stored_as).read())
-        opened.dataset = again
-        return opened
+        return made(again)
 
     return make
 
@@ -157,7 +150,6 @@ def people(opened):
     return told["then"], told["now"], told["added"], told["gone"], told["stopped_sharing"]
 
 
-@pytest.mark.slow
 def test_a_release_counts_who_came_and_went_and_who_stopped_sharing(cohort, built, client):
     first = built()
     project = first.dataset.request.project
@@ -184,13 +176,11 @@ def test_a_release_counts_who_came_and_went_and_who_stopped_sharing(cohort, buil
     assert "<code>+participant_site</code>" in page
 
 
-@pytest.mark.slow
 def test_another_project_is_never_compared_with(built):
     built()
     assert built().manifest["changes"] is None
 
 
-@pytest.mark.slow
 def test_a_rebuild_is_the_same_to_the_byte_whatever_was_built_since(cohort, built, rebuilt):
     first = built()
     project = first.dataset.request.project
@@ -206,7 +196,6 @@ def test_a_rebuild_is_the_same_to_the_byte_whatever_was_built_since(cohort, buil
         assert rebuilt(one.dataset).data == one.data
 
 
-@pytest.mark.slow
 def test_a_later_stop_is_told_by_a_rebuild_and_by_nothing_else(cohort, built, rebuilt):
     """Of who left for another reason and stopped later, a rebuild says what it said before."""
     control = build.participant(cohort.ana, enrolled_on=ENROLLED, arm="control")
@@ -221,7 +210,6 @@ def test_a_later_stop_is_told_by_a_rebuild_and_by_nothing_else(cohort, built, re
     assert again.manifest["stopped_sharing_since"] == 1
 
 
-@pytest.mark.slow
 def test_what_failed_is_not_compared_with_and_a_retry_tells_the_same(cohort, built, order):
     first = built()
     failed = order(project=first.dataset.request.project)
@@ -232,18 +220,14 @@ def test_what_failed_is_not_compared_with_and_a_retry_tells_the_same(cohort, bui
     assert later.manifest["changes"]["since"]["dataset"] == first.dataset.pk
 
 
-@pytest.mark.slow
 def test_who_was_in_a_dataset_is_kept_with_its_build_alone(built, order, monkeypatch):
     opened = built()
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT dataset_id, cardinality(participants) FROM exports_included")
-        assert cursor.fetchall() == [(opened.dataset.pk, 3)]
+    included = owner.rows("SELECT dataset_id, cardinality(participants) FROM exports_included")
+    assert included == [(opened.dataset.pk, 3)]
 
     def refuse(*args):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("registry.exports.archive.Delivery.write", refuse)
     tasks.build_dataset(order().pk)
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM exports_included")
-        assert cursor.fetchone() == (1,)
+    assert owner.rows("SELECT count(*) FROM exports_included") == [(1,)]

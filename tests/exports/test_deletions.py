@@ -14,14 +14,12 @@ from registry.access.roles import Role
 from registry.access.scope import scope, user_scope
 from registry.exports import actions, tasks
 from registry.exports.actions import ExportError
-from registry.exports.models import Dataset, Deletion
+from registry.exports.models import Dataset, DatasetProject, Deletion
 from registry.participants import actions as participants
 from registry.participants.models import Screening
 
-from .. import build
-from .conftest import ENROLLED
-
-pytestmark = pytest.mark.slow
+from .. import build, databases, owner
+from .conftest import ENROLLED, apart, made, ordered
 
 
 def stop(cohort, someone, how="stop_sharing"):
@@ -41,12 +39,12 @@ def say(cohort, someone, allows, days):
 
 
 def pseudonym(someone, project):
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT code FROM exports_pseudonym WHERE participant_id = %s AND project_id = %s",
-            [someone.pk, project.pk],
-        )
-        return cursor.fetchone()[0]
+    [(code,)] = owner.rows(
+        "SELECT code FROM exports_pseudonym WHERE participant_id = %s AND project_id = %s",
+        someone.pk,
+        project.pk,
+    )
+    return code
 
 
 def listed(project):
@@ -57,28 +55,43 @@ def ledger():
     return list(Deletion.objects.order_by("pk").values())
 
 
-@pytest.fixture
-def project(built):
-    """A project that holds a dataset of all three."""
-    return built().dataset.request.project
+@pytest.fixture(scope="module")
+def cohort_database(cohort_database, django_db_blocker, tmp_path_factory):
+    """The cohort with a dataset of all three, built once."""
+    given = connections["default"].settings_dict
+    former = given["NAME"]
+    with (
+        django_db_blocker.unblock(),
+        apart(cohort_database, "released", tmp_path_factory) as cast,
+    ):
+        made(ordered(cast))
+        name = given["NAME"]
+        databases.use(former)
+        yield name, cast
 
 
 @pytest.fixture
-def page(client, project):
+def project(cohort):
+    """The project that holds the dataset."""
+    return DatasetProject.objects.get()
+
+
+@pytest.fixture
+def page_of(shown, project):
+    """Open a page of the project as somebody."""
+
     def open_page(who, data=None, name="dataset_deletions"):
-        client.force_login(who)
-        url = reverse(name, args=[project.pk])
-        return client.post(url, data) if data is not None else client.get(url)
+        return shown(who, name, project.pk, data=data)
 
     return open_page
 
 
-def test_the_project_is_told_which_pseudonyms_to_delete(cohort, project, page):
+def test_the_project_is_told_which_pseudonyms_to_delete(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
     code = pseudonym(cohort.people[0], project)
     assert listed(project) == [code]
-    got = page(cohort.fay).content.decode()
+    got = page_of(cohort.fay).content.decode()
     assert code in got
     assert "1 participant no longer shares data" in got
     assert "These are deleted from our copies" in got
@@ -176,57 +189,57 @@ def test_the_list_says_in_which_datasets_they_went_out(cohort, project, built):
 # -- confirming ---------------------------------------------------------------------------------
 
 
-def test_the_researcher_confirms_and_the_list_is_empty(cohort, project, page):
+def test_the_researcher_confirms_and_the_list_is_empty(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
-    seen = page(cohort.fay)
-    assert page(cohort.fay, {"last": seen.context["last"]}).status_code == 302
+    seen = page_of(cohort.fay)
+    assert page_of(cohort.fay, {"last": seen.context["last"]}).status_code == 302
     [row] = ledger()
     assert (row["confirmed_by_id"], bool(row["confirmed_at"])) == (cohort.fay.pk, True)
     assert listed(project) == []
     tasks.find_deletions()
     assert ledger() == [row]
-    got = page(cohort.jun).content.decode()
+    got = page_of(cohort.jun).content.decode()
     assert "1 participant: Fay Okafor confirmed the deletion" in got
 
 
-def test_what_was_not_seen_is_not_confirmed(cohort, project, page):
+def test_what_was_not_seen_is_not_confirmed(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
-    seen = page(cohort.fay).context["last"]
+    seen = page_of(cohort.fay).context["last"]
     stop(cohort, cohort.people[1])
     tasks.find_deletions()
-    page(cohort.fay, {"last": seen})
+    page_of(cohort.fay, {"last": seen})
     assert listed(project) == [pseudonym(cohort.people[1], project)]
 
 
 @pytest.mark.parametrize("last", ["", "0", "x", "-1", "9" * 18, "9" * 6000, "٣"])
-def test_a_list_that_nobody_saw_confirms_nothing(cohort, project, page, last):
-    assert page(cohort.fay, {"last": last}).status_code == 409
+def test_a_list_that_nobody_saw_confirms_nothing(cohort, project, page_of, last):
+    assert page_of(cohort.fay, {"last": last}).status_code == 409
 
 
 def test_nothing_is_confirmed_while_a_dataset_that_may_hold_them_is_built(
-    cohort, project, page, order
+    cohort, project, page_of, order
 ):
     """It may have begun before they stopped, and be ready after the confirmation."""
     queued = order(project=project)
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
-    seen = page(cohort.fay)
+    seen = page_of(cohort.fay)
     assert "These are deleted" not in seen.content.decode()
-    refused = page(cohort.fay, {"last": seen.context["last"]})
+    refused = page_of(cohort.fay, {"last": seen.context["last"]})
     assert refused.status_code == 409
     assert "is being built" in refused.content.decode()
     tasks.build_dataset(queued.pk)
-    assert page(cohort.fay, {"last": seen.context["last"]}).status_code == 302
+    assert page_of(cohort.fay, {"last": seen.context["last"]}).status_code == 302
 
 
-def test_only_the_projects_researcher_confirms(cohort, project, page):
+def test_only_the_projects_researcher_confirms(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
-    last = page(cohort.jun).context["last"]
-    assert "Fay Okafor has not confirmed" in page(cohort.jun).content.decode()
-    assert page(cohort.jun, {"last": last}).status_code == 409
+    last = page_of(cohort.jun).context["last"]
+    assert "Fay Okafor has not confirmed" in page_of(cohort.jun).content.decode()
+    assert page_of(cohort.jun, {"last": last}).status_code == 409
     with pytest.raises(ExportError, match="researcher"):
         actions.confirm_deletions(by=cohort.jun, project=project, last=last)
     assert len(listed(project)) == 1
@@ -235,7 +248,7 @@ def test_only_the_projects_researcher_confirms(cohort, project, page):
 # -- sharing allowed again ----------------------------------------------------------------------
 
 
-def test_sharing_allowed_again_before_the_deletion_lifts_it(cohort, project, page):
+def test_sharing_allowed_again_before_the_deletion_lifts_it(cohort, project, page_of):
     someone = cohort.people[1]
     say(cohort, someone, False, 30)
     tasks.find_deletions()
@@ -245,7 +258,7 @@ def test_sharing_allowed_again_before_the_deletion_lifts_it(cohort, project, pag
     [row] = ledger()
     assert row["lifted_at"]
     assert not row["confirmed_at"]
-    assert "1 participant allowed sharing again" in page(cohort.fay).content.decode()
+    assert "1 participant allowed sharing again" in page_of(cohort.fay).content.decode()
     tasks.find_deletions()
     assert ledger() == [row]
     # What was lifted is not deleted, so that stopping once more is told anew.
@@ -264,12 +277,12 @@ def test_a_withdrawal_of_sharing_is_never_lifted(cohort, project):
 
 
 def test_a_confirmed_deletion_is_asked_for_again_only_after_another_release(
-    cohort, project, page, built
+    cohort, project, page_of, built
 ):
     someone = cohort.people[1]
     say(cohort, someone, False, 30)
     tasks.find_deletions()
-    page(cohort.fay, {"last": page(cohort.fay).context["last"]})
+    page_of(cohort.fay, {"last": page_of(cohort.fay).context["last"]})
     say(cohort, someone, True, 60)
     say(cohort, someone, False, 90)
     tasks.find_deletions()
@@ -306,25 +319,25 @@ def test_the_web_role_reads_only_the_pseudonyms_to_delete(cohort, project):
     assert listed(project) == [pseudonym(cohort.people[0], project)]
 
 
-def test_another_researcher_finds_no_project_and_a_coordinator_no_page(cohort, project, page):
+def test_another_researcher_finds_no_project_and_a_coordinator_no_page(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
     with scope(User.objects.system("migration"), []):
         Membership.objects.create(user=cohort.gus, role=Role.RESEARCHER)
     for name in ("dataset_project", "dataset_deletions", "dataset_deletions_csv"):
-        assert page(cohort.gus, name=name).status_code == 404
-        assert page(cohort.ana, name=name).status_code == 403
-        assert page(cohort.jun, name=name).status_code == 200
-    assert page(cohort.gus, {"last": "1"}).status_code == 404
+        assert page_of(cohort.gus, name=name).status_code == 404
+        assert page_of(cohort.ana, name=name).status_code == 403
+        assert page_of(cohort.jun, name=name).status_code == 200
+    assert page_of(cohort.gus, {"last": "1"}).status_code == 404
 
 
 # -- pages --------------------------------------------------------------------------------------
 
 
-def test_the_list_is_downloaded_as_a_table(cohort, project, page):
+def test_the_list_is_downloaded_as_a_table(cohort, project, page_of):
     stop(cohort, cohort.people[0])
     tasks.find_deletions()
-    answer = page(cohort.fay, name="dataset_deletions_csv")
+    answer = page_of(cohort.fay, name="dataset_deletions_csv")
     assert answer["Content-Disposition"].startswith("attachment")
     [found] = Deletion.objects.values_list("found_at", flat=True)
     code, number = pseudonym(cohort.people[0], project), Dataset.objects.get().pk
@@ -343,11 +356,11 @@ def test_the_steward_sees_who_has_not_confirmed(cohort, project, client):
     assert "Fay Okafor" in got
 
 
-def test_the_project_page_shows_releases_in_order(cohort, project, page, built):
+def test_the_project_page_shows_releases_in_order(cohort, project, page_of, built):
     stop(cohort, cohort.people[0])
     built(project=project)
     tasks.find_deletions()
-    got = page(cohort.fay, name="dataset_project")
+    got = page_of(cohort.fay, name="dataset_project")
     first, later = got.context["releases"]
     assert (first["participants"], later["participants"]) == (3, 2)
     assert (first["to_delete"], later["to_delete"]) == (1, 0)

@@ -13,8 +13,6 @@ from registry.visits.models import FormEntry, Visit
 from .. import build
 from .conftest import ENROLLED
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def visit(cohort):

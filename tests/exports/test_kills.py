@@ -1,109 +1,50 @@
-"""A builder killed at any phase leaves no dataset that looks whole; a retry starts clean."""
+"""A builder killed at any phase leaves nothing that looks whole; a retry starts clean."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connections
 
+from registry.access.scope import user_scope
+from registry.audit.models import Look
 from registry.exports import actions, tasks
 from registry.exports.models import Dataset
 from registry.exports.verification import problems
 
-pytestmark = pytest.mark.slow
+from .. import build
+from .conftest import stored
+from .dying import kill, sweep_until
+from .own import PERSON, SECRETS, ZIP, copies, fresh, with_files
 
-# Dies by SIGKILL when it comes to a phase: as PostgreSQL, the kernel or an operator would do it.
-BUILDER = """
-import os, signal, sys
-import django
-django.setup()
-from django.core.files.storage import FileSystemStorage
-from registry.exports.actions import building
-from registry.exports.archive import Delivery
-from tests import databases
-
-name, media, dataset, phase = sys.argv[1:]
-databases.use(name)
-FileSystemStorage.base_location = FileSystemStorage.location = media
-
-def dying(function):
-    def at_once(*args, **kwargs):
-        result = function(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    return at_once
-
-def when(stage, function):
-    def told(one, now, *rows):
-        function(one, now, *rows)
-        if now == stage:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return told
-
-match phase:
-    case "counted":
-        Delivery.expected_rows = dying(Delivery.expected_rows)
-    case "written":
-        Delivery.write = dying(Delivery.write)
-    case "packed":
-        building.pack = dying(building.pack)
-    case "saved":
-        FileSystemStorage.save = dying(FileSystemStorage.save)
-    case stage:
-        building._progress = when(stage, building._progress)
-building.build(dataset_id=int(dataset))
-"""
-PHASES = ["counting", "counted", "ceap", "absence_codes", "written", "storing", "packed", "saved"]
+SAVE = "django.core.files.storage.FileSystemStorage.save"
+PROGRESS = "registry.exports.actions.building._progress"
+# Phase → the function after which the builder dies, and what that was given.
+OF_A_DATASET = {
+    "counting": (PROGRESS, "counting"),
+    "counted": ("registry.exports.archive.Delivery.expected_rows", ""),
+    "ceap": (PROGRESS, "ceap"),
+    "absence_codes": (PROGRESS, "absence_codes"),
+    "written": ("registry.exports.archive.Delivery.write", ""),
+    "storing": (PROGRESS, "storing"),
+    "packed": ("registry.exports.actions.building.pack", ""),
+    "saved": (SAVE, ""),
+}
 
 
-def stored():
-    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
-
-
-def swept(dataset):
-    """The dataset once the lock of its builder is free: the server has to notice the death."""
-    for _ in range(100):
-        tasks.sweep_builds()
-        dataset.refresh_from_db()
-        if not dataset.unfinished:
-            break
-        time.sleep(0.1)
-    return dataset
-
-
-@pytest.mark.parametrize("phase", PHASES)
-def test_killed_at(cohort, order, settings, phase):
-    dataset = order()
-    name = connections["default"].settings_dict["NAME"]
-    command = [
-        sys.executable,
-        "-c",
-        BUILDER,
-        name,
-        str(settings.MEDIA_ROOT),
-        str(dataset.pk),
-        phase,
-    ]
-    done = subprocess.run(
-        command,
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.mark.parametrize("phase", OF_A_DATASET)
+def test_killed_at(cohort, order, tmp_path, phase):
+    dataset, (after, given) = order(), OF_A_DATASET[phase]
+    kill(tasks.build_dataset, dataset.pk, after=after, given=given, scratch=tmp_path)
     dataset.refresh_from_db()
     assert dataset.state == "building"
     with pytest.raises(actions.ExportError, match="not ready"):
         actions.download(by=cohort.fay, dataset=dataset)
-    swept(dataset)
+
+    def found():
+        dataset.refresh_from_db()
+        return not dataset.unfinished
+
+    sweep_until(found)
     assert (dataset.state, dataset.error) == ("failed", "The build was interrupted.")
     assert (dataset.sha256, dataset.manifest) == ("", {})
     assert stored() == []
@@ -111,3 +52,54 @@ def test_killed_at(cohort, order, settings, phase):
     assert again.state == "ready", again.error
     assert list(problems(Path(default_storage.path(again.stored_as)))) == []
     assert len(stored()) == Dataset.objects.filter(state="ready").count() == 1
+
+
+ENTRY = "registry.exports.own.package._Entries.add"
+# Before all of it is written, and after.
+NOT_WRITTEN = {
+    "identities written": (ENTRY, "identities.csv"),
+    "forms written": (ENTRY, "vcss.csv"),
+    "look noted": ("registry.exports.own.package.log_look", ""),
+    "film added": (ENTRY, "files/*/film-[0-9]*"),
+    "attachment added": (ENTRY, "files/*/file-*"),
+    "manifest written": (ENTRY, "manifest.json"),
+}
+WRITTEN = {
+    "sealed": ("registry.core.sealed_file.SealedWriter.close", ""),
+    "storing": ("registry.exports.actions.copying._note", "storing"),
+    "half stored": ("django.core.files.locks.lock", ""),
+    "stored": (SAVE, ""),
+}
+OF_A_COPY = NOT_WRITTEN | WRITTEN
+
+
+@pytest.mark.parametrize("phase", OF_A_COPY)
+def test_a_copy_killed_at(cohort, ask, take, tmp_path, phase):
+    build.participant(cohort.ana, person=build.person(**PERSON))
+    read = with_files(cohort)
+    copy, scratch = ask(), tmp_path / "scratch"
+    scratch.mkdir()
+    after, given = OF_A_COPY[phase]
+    site = cohort.tokyo.pk
+    kill(tasks.build_site_copy, site, copy.pk, after=after, given=given, scratch=scratch)
+    # Until it is found: nothing to fetch, no key to what lies there, nothing in the clear.
+    assert (fresh(copy).state, copy.wrapped_key) == ("building", None)
+    with user_scope(cohort.hiro), pytest.raises(actions.ExportError, match="or not yet"):
+        actions.open_copy(by=cohort.hiro, copy=copy)
+    assert list(scratch.rglob("*")) == []
+    assert len(copies()) == (phase in ("half stored", "stored"))
+    for path in copies():
+        assert not [one for one in (*SECRETS, ZIP) if one in path.read_bytes()]
+    sweep_until(lambda: fresh(copy).state != "building")
+    assert (copy.state, copy.error) == ("failed", "The build was interrupted.")
+    assert (copy.stored_as, copy.wrapped_key, copy.manifest) == ("", None, {})
+    assert copies() == []
+    # Logged is what was read, once all of it was.
+    with user_scope(cohort.hiro):
+        looks = set(Look.objects.filter(by=cohort.hiro).values_list("label", "what"))
+    labels = {"participants.identity", *(one._meta.label_lower for one in read)}
+    assert looks == (
+        {(one, "copy of the site's data") for one in labels} if phase in WRITTEN else set()
+    )
+    take()
+    assert len(copies()) == 1

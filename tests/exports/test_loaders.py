@@ -14,9 +14,7 @@ import pytest
 from registry.access.scope import user_scope
 from registry.visits.models import FormEntry, Visit
 
-from .conftest import FORMS
-
-pytestmark = pytest.mark.slow
+from .conftest import FORMS, apart, made, ordered
 
 IN_PYTHON = """
 import json, sys
@@ -76,23 +74,32 @@ told(facts, "facts.csv")
 """
 
 
+@pytest.fixture(scope="module")
+def opened(cohort_database, django_db_blocker, tmp_path_factory):
+    """A dataset with absence codes of each kind."""
+    with (
+        django_db_blocker.unblock(),
+        apart(cohort_database, "loaded", tmp_path_factory) as cast,
+    ):
+        with user_scope(cast.ana):
+            visit = Visit.objects.get(participant=cast.people[0], code="BL")
+            ceap = visit.entries.get(form="ceap", limb="right")
+            record = ceap.record()
+            type(record).objects.filter(pk=record.pk).update(
+                absent={"symptomatic": "refused", "etiology": "not_assessable"},
+                symptomatic=None,
+                etiology=None,
+            )
+            FormEntry.objects.filter(pk=ceap.pk).update(occurrence="007")
+        return made(ordered(cast, "limited"))
+
+
 @pytest.fixture
-def folder(cohort, built, tmp_path):
-    """A dataset with absence codes of each kind, unpacked, and the dataset itself."""
-    with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=cohort.people[0], code="BL")
-        ceap = visit.entries.get(form="ceap", limb="right")
-        record = ceap.record()
-        type(record).objects.filter(pk=record.pk).update(
-            absent={"symptomatic": "refused", "etiology": "not_assessable"},
-            symptomatic=None,
-            etiology=None,
-        )
-        FormEntry.objects.filter(pk=ceap.pk).update(occurrence="007")
-    opened = built("limited")
+def folder(opened, tmp_path):
+    """Its files in a folder."""
     with zipfile.ZipFile(io.BytesIO(opened.data)) as archive:
         archive.extractall(tmp_path)
-    return tmp_path, opened
+    return tmp_path
 
 
 def wanted(column, value, labels):
@@ -157,17 +164,16 @@ def check_reasons(table, words, codes):
 
 
 @pytest.mark.parametrize("without", ["", "csv", "parquet", "packed files"])
-def test_in_python(folder, tmp_path_factory, without):
-    path, opened = folder
+def test_in_python(opened, folder, tmp_path_factory, without):
     if without == "packed files":
-        shutil.rmtree(path / "parquet")
-        for file in list((path / "csv").iterdir()):
+        shutil.rmtree(folder / "parquet")
+        for file in list((folder / "csv").iterdir()):
             file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
             file.unlink()
     elif without:
-        shutil.rmtree(path / without)
+        shutil.rmtree(folder / without)
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", IN_PYTHON, str(path)],
+        [sys.executable, "-W", "error", "-c", IN_PYTHON, str(folder)],
         cwd=tmp_path_factory.mktemp("elsewhere"),
         capture_output=True,
         text=True,
@@ -196,12 +202,12 @@ def test_in_python(folder, tmp_path_factory, without):
 
 @pytest.mark.skipif(not shutil.which("Rscript"), reason="R is not installed")
 class TestInR:
-    def run(self, path, elsewhere):
-        (path / "told").mkdir()
+    def run(self, folder, elsewhere):
+        (folder / "told").mkdir()
         script = elsewhere / "script.R"
         script.write_text(IN_R)
         return subprocess.run(
-            ["Rscript", "--vanilla", script, str(path)],
+            ["Rscript", "--vanilla", script, str(folder)],
             cwd=elsewhere,
             capture_output=True,
             text=True,
@@ -209,13 +215,12 @@ class TestInR:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )
 
-    def test_values_types_labels_and_reasons(self, folder, tmp_path_factory):
-        path, opened = folder
-        ran = self.run(path, tmp_path_factory.mktemp("elsewhere"))
+    def test_values_types_labels_and_reasons(self, opened, folder, tmp_path_factory):
+        ran = self.run(folder, tmp_path_factory.mktemp("elsewhere"))
         assert ran.returncode == 0, ran.stderr
 
         def told(name):
-            with (path / "told" / name).open(encoding="utf-8", newline="") as file:
+            with (folder / "told" / name).open(encoding="utf-8", newline="") as file:
                 return list(csv.DictReader(file))
 
         facts = {(f["table"], f["column"], f["kind"]): f["text"] for f in told("facts.csv")}
@@ -249,9 +254,8 @@ class TestInR:
             )
 
     def test_without_csv_it_asks_for_arrow(self, folder, tmp_path_factory):
-        path, _opened = folder
-        shutil.rmtree(path / "csv")
-        ran = self.run(path, tmp_path_factory.mktemp("elsewhere"))
+        shutil.rmtree(folder / "csv")
+        ran = self.run(folder, tmp_path_factory.mktemp("elsewhere"))
         if ran.returncode:  # where the package is not installed
             assert "Install the package arrow" in ran.stderr
 
@@ -264,18 +268,17 @@ def test_the_formats_asked_for_decide_what_goes_with_them(built):
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
-def test_it_can_be_checked_as_its_readme_says(folder):
-    path, opened = folder
-    text = (path / "README.txt").read_text()
+def test_it_can_be_checked_as_its_readme_says(opened, folder):
+    text = (folder / "README.txt").read_text()
     command = text[text.index("  sed -n") : text.index("sha256sum -c") + len("sha256sum -c")]
 
     def check():
         return subprocess.run(
-            ["sh", "-c", command], cwd=path, capture_output=True, text=True, check=False
+            ["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False
         )
 
     whole = check()
     assert whole.returncode == 0
     assert whole.stdout.count(": OK\n") == len(opened.manifest["sha256"])
-    (path / "csv" / "ceap.csv.gz").write_bytes(b"changed")
+    (folder / "csv" / "ceap.csv.gz").write_bytes(b"changed")
     assert check().returncode == 1

@@ -1,421 +1,71 @@
-"""A copy of Tokyo's own data, taken by its investigator and opened without the registry."""
+"""A copy of Tokyo's own data is made, tells nothing on its way, or fails without a file."""
 
-import csv
-import hashlib
-import io
 import logging
-import os
-import signal
-import threading
-import time
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connections
 from django.utils import timezone
 
-from registry.access.actions import choose_language
-from registry.access.models import Membership, SiteRecord, User
-from registry.access.roles import Role
+from registry.access.models import User
 from registry.access.scope import scope, user_scope
-from registry.audit.models import Change, Look
+from registry.audit.models import Change
 from registry.core.sealed_file import SealedWriter
 from registry.exports import actions, tasks
 from registry.exports.actions import ExportError, copying
 from registry.exports.actions.locking import advisory_lock
-from registry.exports.own import package
-from registry.exports.own.tables import LEFT_OUT, Table, names
-from registry.participants.actions import correct_identity
+from registry.exports.own.tables import Table
 from registry.participants.models import Identity
-from registry.quality.actions import raise_query
-from registry.quality.models import DataQuery
-from registry.visits import attesting
-from registry.visits.attaching import add_attachment
-from registry.visits.models import FormEntry, Visit
 
-from .. import build
-from ..imaging import films
-from .conftest import ENROLLED, filled
-from .own import OwnData
-
-pytestmark = pytest.mark.slow
-
-HOSTILE = '=cmd|" /C calc",\r\n"007"; 日本語\tあ\n'
-PERSON = {
-    "family_name": "山田Wren",
-    "given_name": '"Hana", the=1',
-    "birth_date": date(1931, 2, 3),
-    "hospital_number": "0000471199",
-    "phone": "03-9988-7766",
-    "email": "wren@example.jp",
-    "address": "1-2-3 Wren\nTokyo",
-}
+from .. import build, owner
+from .conftest import filled
+from .own import PERSON, SECRETS, ZIP, copies, fresh, with_files
 
 
-@pytest.fixture
-def sent(cohort, monkeypatch):
-    """What would be given to the broker."""
-    given = []
-    monkeypatch.setattr(tasks.build_site_copy, "delay", lambda *args: given.append(args))
-    return given
+def test_one_copy_at_a_time(cohort, ask):
+    ask()
+    with pytest.raises(ExportError, match="already"):
+        ask()
 
 
-@pytest.fixture
-def ask(cohort, sent):
-    """Queue a copy of Tokyo for its investigator."""
-
-    def ask(by=None):
-        by = by or cohort.hiro
-        with user_scope(by):
-            return actions.ask_for_copy(by=by, site=cohort.tokyo)
-
-    return ask
-
-
-@pytest.fixture
-def take(cohort, ask):
-    """Make a copy through the task and open it as its investigator."""
-
-    def take(by=None):
-        copy = ask(by)
-        tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
-        fresh(copy)
-        assert copy.state == "ready", copy.error
-        with user_scope(copy.asked_by):
-            return OwnData(copy, b"".join(actions.open_copy(by=copy.asked_by, copy=copy)))
-
-    return take
-
-
-def fresh(copy):
-    with scope(User.objects.system("datasets"), [copy.site_id]):
-        copy.refresh_from_db()
-    return copy
-
-
-def stored(settings):
-    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
-
-
-def copies(settings):
-    return [path for path in stored(settings) if "copies" in path.parts]
-
-
-def owner(statement, *values):
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
-
-
-# -- what is in it -------------------------------------------------------------------------------
-
-
-def test_the_copy_proves_itself(cohort, take):
+def test_building_twice_changes_nothing(cohort, take):
     own = take()
-    assert own.copy.sha256 == hashlib.sha256(own.data).hexdigest()
-    assert own.copy.size == len(own.data)
-    assert len(set(own.tables)) == len(own.tables)
-    proven = own.manifest["sha256"]
-    assert set(proven) == set(own.files) - {"manifest.json"}
-    for name, fingerprint in proven.items():
-        assert hashlib.sha256(own.files[name]).hexdigest() == fingerprint
-    for row in own.manifest["tables"]:
-        assert row["expected"] == row["delivered"] == len(own.table(row["table"]))
-        assert own.files[row["file"]].endswith(b"\r\n")
-    assert own.copy.rows_done == own.copy.rows_expected
+    tasks.build_site_copy(cohort.tokyo.pk, own.copy.pk)
+    before = own.copy.stored_as
+    assert (fresh(own.copy).state, own.copy.stored_as) == ("ready", before)
+    assert len(mail.outbox) == 1
 
 
-def test_counts_are_those_of_the_site(cohort, take):
-    own = take()
-    site = cohort.tokyo.pk
-    for label, table in names().items():
-        model = apps.get_model(label)
-        [(rows,)] = owner(f"SELECT count(*) FROM {model._meta.db_table} WHERE site_id = %s", site)
-        assert len(own.table(table)) == rows, table
-    [(touched,)] = owner(
-        "SELECT count(*) FROM audit_change c, jsonb_object_keys(c.changes)"
-        " WHERE site_id = %s AND label = ANY(%s)",
-        site,
-        list(names()),
-    )
-    assert len(own.table("changes")) == touched > 100
-
-
-def test_every_record_of_the_rooms_below_goes_out_or_says_why_not():
-    below = [
-        config.label
-        for config in apps.get_app_configs()
-        if config.name.startswith("registry.")
-        and config.label not in ("recall", "exports", "reports", "desk", "api", "simulation")
-    ]
-    records = {
-        model._meta.label_lower
-        for app in below
-        for model in apps.get_app_config(app).get_models()
-        if issubclass(model, SiteRecord)
-    }
-    assert records - {model._meta.label_lower for model in LEFT_OUT} == set(names())
-
-
-def test_the_codebook_describes_every_column(cohort, take):
-    own = take()
-    described = list(csv.DictReader(io.StringIO(own.files["codebook.csv"].decode(), newline="")))
-    for table in own.tables:
-        text = io.StringIO(own.files[f"{table}.csv"].decode(), newline="")
-        columns = next(csv.reader(text))
-        assert columns == [row["column"] for row in described if row["table"] == table]
-        assert len(set(columns)) == len(columns), table
-    assert all(row["label"] for row in described)
-    for row in described:
-        signs = row["column"].endswith("_comparator")  # = is one of them
-        if row["kind"] in ("choice", "score") and row["choices"] and not signs:
-            codes = {pair.partition("=")[0] for pair in row["choices"].split("|")}
-            found = {one[row["column"]] for one in own.table(row["table"])} - {""}
-            assert found <= codes, row
-
-
-def test_its_canaries_arrive_exactly(cohort, take):
-    someone = filled(cohort.ana, person=build.person(**PERSON))
-    with user_scope(cohort.ana):
-        Visit.objects.filter(participant=someone, code="M03").update(booked_place=HOSTILE[:120])
-        visit = Visit.objects.get(participant=someone, code="BL")
-        record = visit.entries.get(form="ceap", limb="right").record()
-        type(record).objects.filter(pk=record.pk).update(examiner=HOSTILE)
-        FormEntry.objects.filter(pk=visit.entries.get(form="xray", limb="left").pk).update(
-            draft={"note": HOSTILE}, state="draft"
-        )
-    own = take()
-    of = {"study_number": someone.study_number}
-    [identity] = [row for row in own.table("identities") if row.items() >= of.items()]
-    told = {name: str(value) for name, value in PERSON.items()}
-    assert identity.items() >= told.items()
-    [visit] = [row for row in own.table("visits") if row["booked_place"]]
-    assert (visit["booked_place"], visit["visit"]) == (HOSTILE[:120], "M03")
-    [ceap] = [row for row in own.table("ceap") if row.items() >= of.items()]
-    assert (ceap["examiner"], ceap["visit"], ceap["leg"]) == (HOSTILE, "BL", "right")
-    assert any(row["new"] == HOSTILE for row in own.table("changes"))
-    [draft] = [row for row in own.table("form_entries") if row["draft"]]
-    assert "日本語" in draft["draft"]
-
-
-def test_no_row_of_another_site_is_in_it(cohort, take):
-    theirs = filled(cohort.ben, person=build.person(**PERSON))
-    own = take()
-    assert b"Wren" not in own.everything
-    for secret in (theirs.study_number, "RIO", "Ben Souza", "0000471199"):
-        assert secret.encode() not in own.everything, secret
-
-
-def test_dates_absences_and_words_are_as_entered(cohort, take):
-    own = take()
-    labs = own.table("laboratory")
-    assert {row["absent"] for row in labs} == {'{"crp": "not_done"}'}
-    assert {row["done_on"] for row in labs} == {str(ENROLLED + timedelta(days=2))}
-    people = own.table("participants")
-    assert {row["arm_words"] for row in people} == {"chronic venous insufficiency"}
-    assert {row["onset_on"] for row in own.table("ulcers")} == {"2024-02"}
-    assert {row["location_words"] for row in own.table("ulcers")} == {"medial malleolus"}
-    assert {row["by"] for row in people} == {"Ana Sato"}
-
-
-def test_tables_join(cohort, take):
-    own = take()
-    entries = {row["record"] for row in own.table("form_entries")}
-    assert {row["entry_record"] for row in own.table("ceap")} <= entries
-    known = {
-        table: {row.get("record") for row in own.table(table)}
-        for table in own.tables
-        if table != "changes"
-    }
-    for row in own.table("changes"):
-        assert row["table_record"] in known[row["table"]]
-
-
-def test_films_and_files_come_by_study_number(cohort, take):
-    someone = cohort.people[0]
-    with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=someone, code="BL")
-    film = films.film(cohort.ana, films.study(cohort.ana, visit, "right"))
-    with user_scope(cohort.ana):
-        entry = visit.entries.get(form="ulcers")
-        item = entry.file_items[0]
-        kept = add_attachment(
-            by=cohort.ana, entry=entry, item=item, upload=films.upload(films.png(), "Wren.png")
-        )
-        content = film.original.read(), film.picture.read(), kept.stored.read()
-    own = take()
-    folder = f"files/{someone.study_number}"
-    [row] = own.table("films")
-    assert row["original"] == f"{folder}/film-{film.pk}.png"
-    [file] = own.table("attachments")
-    assert file["original_name"] == kept.original_name
-    got = own.files[row["original"]], own.files[row["picture"]], own.files[file["stored"]]
-    assert got == content
-    assert own.manifest["files"] == {"expected": 3, "delivered": 3}
-    with user_scope(cohort.hiro):
-        looks = Look.objects.filter(by=cohort.hiro).values_list("label", flat=True)
-        assert {film._meta.label_lower, kept._meta.label_lower} <= set(looks)
-
-
-def test_who_read_a_film_is_not_told_to_the_site(cohort, take):
-    with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=cohort.people[0], code="BL")
-    films.graded(cohort.ana, cohort.chen, visit, "left")
-    own = take()
-    assert len(own.table("readings")) == 3
-    assert b"Chen Wei" not in own.everything
-    assert "reader" not in own.table("readings")[0]
-    read = [row for row in own.table("changes") if row["table"] == "readings"]
-    assert read
-    assert {row["by"] for row in read} == {""}
-
-
-def test_who_grades_films_gets_no_readings(cohort, take):
-    with scope(User.objects.system("migration"), []):
-        Membership.objects.create(user=cohort.hiro, role=Role.READER)
-    hiro = User.objects.get(pk=cohort.hiro.pk)
-    own = take(hiro)
-    assert "readings" not in own.tables
-    assert not [row for row in own.table("changes") if row["table"] == "readings"]
-    assert "you grade films yourself" in own.files["README.txt"].decode()
-
-
-def test_queries_for_the_data_manager_stay_with_him(cohort, take):
-    someone = cohort.people[0]
-    with user_scope(cohort.ines):
-        query = raise_query(
-            by=cohort.ines, record=someone, participant_no=someone.pk, item="sex", text=HOSTILE
-        )
-        hidden = DataQuery.objects.create(
-            site=cohort.tokyo,
-            participant_no=someone.pk,
-            label=someone._meta.label_lower,
-            key=someone.pk,
-            message="Geheimnis",
-            audience="data_manager",
-            opened_by=cohort.ines,
-        )
-    own = take()
-    [asked] = [row for row in own.table("queries") if row["record"] == str(query.pk)]
-    assert (asked["study_number"], asked["table"], asked["item"]) == (
-        someone.study_number,
-        "participants",
-        "sex",
-    )
-    assert asked["table_record"] == str(someone.pk)
-    [turn] = [r for r in own.table("query_messages") if r["query_record"] == str(query.pk)]
-    assert (turn["text"], turn["by"]) == (HOSTILE.strip(), "Ines Marques")
-    assert b"Geheimnis" not in own.everything
-    assert not [r for r in own.table("queries") if r["record"] == str(hidden.pk)]
-
-
-def test_signatures_name_what_was_signed(cohort, take):
-    someone = build.participant(cohort.ana)
-    visit = build.completed(cohort.ana, someone)
-    with user_scope(cohort.hiro):
-        attesting.sign_visit(by=cohort.hiro, visit=visit, meaning="reviewed")
-    [row] = take().table("signatures")
-    assert (row["study_number"], row["visit"], row["name"]) == (
-        someone.study_number,
-        "BL",
-        "Hiro Mori",
-    )
-    assert "complete and correct" in row["meaning_words"]
-
-
-def test_an_erased_identity_is_blank_and_a_corrected_one_is_new(cohort, take):
-    corrected, erased = cohort.people[:2]
-    with user_scope(cohort.ana):
-        correct_identity(
-            by=cohort.ana,
-            participant=corrected,
-            person=build.person(**PERSON),
-            reason="misspelt",
-        )
-        Identity.objects.filter(participant=erased).update(
-            wrapped_key=None, erased_at=timezone.now()
-        )
-    own = take()
-    rows = {row["study_number"]: row for row in own.table("identities")}
-    assert rows[corrected.study_number]["family_name"] == PERSON["family_name"]
-    assert rows[erased.study_number]["family_name"] == ""
-    assert rows[erased.study_number]["erased_at"].endswith("Z")
-    told = [row for row in own.table("changes") if row["table"] == "identities"]
-    assert {row["new"] for row in told if row["item"] == "family_name"} == {"…"}
-    assert "misspelt" in {row["reason"] for row in told}
-
-
-def test_every_look_at_an_identity_is_logged(cohort, take):
-    take()
-    with user_scope(cohort.hiro):
-        identities = set(Identity.objects.values_list("pk", flat=True))
-        looks = Look.objects.filter(by=cohort.hiro, label="participants.identity")
-        assert set(looks.values_list("key", flat=True)) == identities
-        assert set(looks.values_list("what", flat=True)) == {"copy of the site's data"}
-        assert Look.objects.filter(by=cohort.hiro, label="exports.sitecopy").count() == 1
-
-
-def test_one_moment_is_read(cohort, ask, take, monkeypatch):
-    """Who is enrolled while the copy is written is in none of its tables."""
-    write = package.Package.write
-
-    def enrol_first(self, *args):
-        newcomer.append(_apart(lambda: build.participant(cohort.ana).study_number))
-        return write(self, *args)
-
-    newcomer = []
-    monkeypatch.setattr(package.Package, "write", enrol_first)
-    own = take()
-    assert newcomer[0].encode() not in own.everything
-
-
-def _apart(do):
-    """What ``do`` answers on a connection of its own."""
-    answer = []
-
-    def run():
-        answer.append(do())
-        connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return answer[0]
-
-
-def test_labels_and_readme_speak_the_askers_language(cohort, take):
-    with user_scope(cohort.hiro):
-        choose_language(by=cohort.hiro, language="pt-br")
-    own = take(User.objects.get(pk=cohort.hiro.pk))
-    assert "medial malleolus" not in own.table("ulcers")[0]["location_words"]
-    assert own.table("ulcers")[0]["location"] == "medial_malleolus"
-    assert "ESTA CÓPIA IDENTIFICA PACIENTES" in own.files["README.txt"].decode()
+def test_the_sweep_sends_a_forgotten_copy_again(cohort, ask, sent):
+    copy = ask()
+    tasks.sweep_builds()
+    assert len(sent) == 1
+    copying._note(copy, asked_at=timezone.now() - timedelta(minutes=3))
+    tasks.sweep_builds()
+    assert sent == [(cohort.tokyo.pk, copy.pk)] * 2
 
 
 # -- no identity anywhere else ---------------------------------------------------------------------
 
 
-def test_no_identity_lies_in_storage_log_mail_or_task(cohort, take, sent, settings, caplog):
+def test_no_identity_lies_in_storage_log_mail_or_task(cohort, take, sent, caplog):
     filled(cohort.ana, person=build.person(**PERSON))
     with caplog.at_level(logging.DEBUG):
         own = take()
-    secrets = [str(PERSON[name]) for name in ("family_name", "hospital_number", "phone", "email")]
-    assert all(secret.encode() in own.everything for secret in secrets)
+    assert all(secret in own.everything for secret in SECRETS)
     [letter] = mail.outbox
     assert letter.to == ["hiro@example.org"]
     said = letter.body + letter.alternatives[0].content + letter.subject
     assert f"/own-data/TKY/{own.copy.pk}/" in said
-    row = owner("SELECT exports_sitecopy::text FROM exports_sitecopy")
-    for secret in [*secrets, cohort.people[0].study_number]:
-        assert secret not in said + caplog.text + str(sent) + str(row)
-    [file] = copies(settings)
-    assert not any(secret.encode() in file.read_bytes() for secret in secrets)
-    assert b"PK\x03\x04" not in file.read_bytes()
+    row = owner.rows("SELECT exports_sitecopy::text FROM exports_sitecopy")
+    told = (said + caplog.text + str(sent) + str(row)).encode()
+    for secret in [*SECRETS, cohort.people[0].study_number.encode()]:
+        assert secret not in told
+    [file] = copies()
+    assert not any(one in file.read_bytes() for one in (*SECRETS, ZIP))
     assert sent == [(cohort.tokyo.pk, own.copy.pk)]
 
 
@@ -455,11 +105,11 @@ def test_a_full_disk_leaves_no_file(cohort, ask, take, monkeypatch, settings, wh
         place = (SealedWriter, "_seal") if when == "while sealing" else (FileSystemStorage, "save")
         patch.setattr(*place, lambda *args, **more: full(*args))
         assert failed(cohort, ask()) == "The file could not be written: No space left on device."
-    assert not copies(settings)
+    assert not copies()
     take()  # a retry starts clean
 
 
-def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch, settings):
+def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch):
     rows = Table.__init__
 
     def one_less(self, name, label, columns, count, rows_of):
@@ -468,13 +118,11 @@ def test_a_lost_row_fails_the_copy(cohort, ask, monkeypatch, settings):
 
     monkeypatch.setattr(Table, "__init__", one_less)
     assert failed(cohort, ask()) == "ceap: 1 of 2 rows were delivered."
-    assert not copies(settings)
+    assert not copies()
 
 
-def test_a_lost_file_fails_the_copy(cohort, ask, settings):
-    with user_scope(cohort.ana):
-        visit = Visit.objects.get(participant=cohort.people[0], code="BL")
-    film = films.film(cohort.ana, films.study(cohort.ana, visit, "right"))
+def test_a_lost_file_fails_the_copy(cohort, ask):
+    film, _kept = with_files(cohort)
     default_storage.delete(film.original.name)
     assert failed(cohort, ask()).endswith(f"film-{film.pk}.png: the stored file is gone.")
 
@@ -486,15 +134,7 @@ def test_an_error_quotes_no_row(cohort, ask, caplog):
     assert "TKY" not in caplog.text
 
 
-def test_building_twice_changes_nothing(cohort, take):
-    own = take()
-    tasks.build_site_copy(cohort.tokyo.pk, own.copy.pk)
-    before = own.copy.stored_as
-    assert (fresh(own.copy).state, own.copy.stored_as) == ("ready", before)
-    assert len(mail.outbox) == 1
-
-
-def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask, settings):
+def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask):
     copy = ask()
     left = default_storage.save("copies/half.sealed", ContentFile(b"half"))
     copying._note(copy, state="building", stored_as=left)
@@ -504,93 +144,13 @@ def test_the_sweep_fails_a_copy_whose_builder_died(cohort, ask, settings):
     for _ in range(2):
         tasks.sweep_builds()
         assert (fresh(copy).state, copy.error) == ("failed", "The build was interrupted.")
-    assert not copies(settings)
-
-
-def test_a_killed_worker_leaves_no_file(cohort, ask, monkeypatch, settings):
-    """Killed for good while it writes: the next minute's sweep says so."""
-    copy, add = ask(), package._Entries.add
-
-    def hang(self, name, *args, **about):
-        if name == "identities.csv":
-            add(self, name, *args, **about)
-        else:
-            time.sleep(60)
-
-    monkeypatch.setattr(package._Entries, "add", hang)
-    connections.close_all()
-    child = os.fork()
-    if not child:
-        try:
-            tasks.build_site_copy(cohort.tokyo.pk, copy.pk)
-        finally:
-            os._exit(1)
-    _until(lambda: fresh(copy).stage == "participants")
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-    def swept():
-        tasks.sweep_builds()
-        return fresh(copy).state == "failed"
-
-    _until(swept)  # as soon as PostgreSQL has noticed
-    assert (copy.error, copy.stage) == ("The build was interrupted.", "participants")
-    assert not copies(settings)
-    with user_scope(cohort.hiro):
-        assert not Look.objects.exists()
-
-
-def _until(true):
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    assert not copies()
 
 
 def test_a_task_given_again_after_a_death_fails_its_copy(cohort, ask):
     copy = ask()
     copying._note(copy, state="building")
     assert failed(cohort, copy) == "The build was interrupted."
-
-
-def test_the_sweep_sends_a_forgotten_copy_again(cohort, ask, sent):
-    copy = ask()
-    tasks.sweep_builds()
-    assert len(sent) == 1
-    copying._note(copy, asked_at=timezone.now() - timedelta(minutes=3))
-    tasks.sweep_builds()
-    assert sent == [(cohort.tokyo.pk, copy.pk)] * 2
-
-
-# -- the end ---------------------------------------------------------------------------------------
-
-
-def test_after_a_day_it_is_deleted(cohort, take, settings):
-    own = take()
-    copy = own.copy
-    tasks.sweep_builds()
-    assert copies(settings)
-    assert timedelta(hours=23) < copy.expires_at - timezone.now() <= timedelta(hours=24)
-    copying._note(copy, expires_at=timezone.now())
-    with user_scope(cohort.hiro), pytest.raises(ExportError, match="no file any more"):
-        actions.open_copy(by=cohort.hiro, copy=copy)  # also before the sweep comes by
-    for _ in range(2):
-        tasks.sweep_builds()
-        assert (fresh(copy).state, copy.stored_as, copy.wrapped_key) == ("deleted", "", None)
-    assert not copies(settings)
-
-
-@pytest.mark.parametrize("how", ["altered", "cut off", "gone"])
-def test_a_spoiled_file_is_refused(cohort, take, settings, how):
-    copy = take().copy
-    [file] = copies(settings)
-    data = file.read_bytes()
-    if how == "gone":
-        file.unlink()
-    else:
-        file.write_bytes(data[:-1] if how == "cut off" else b"x" + data[1:])
-    with user_scope(cohort.hiro), pytest.raises(ExportError, match="not the one that was made"):
-        actions.open_copy(by=cohort.hiro, copy=copy)
 
 
 def test_who_lost_the_role_gets_nothing(cohort, ask, take):
@@ -601,9 +161,3 @@ def test_who_lost_the_role_gets_nothing(cohort, ask, take):
     hiro = User.objects.get(pk=cohort.hiro.pk)
     with user_scope(hiro), pytest.raises(ExportError):
         actions.ask_for_copy(by=hiro, site=cohort.tokyo)
-
-
-def test_one_copy_at_a_time(cohort, ask):
-    ask()
-    with pytest.raises(ExportError, match="already"):
-        ask()

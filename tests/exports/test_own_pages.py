@@ -21,18 +21,6 @@ def nothing_sent(monkeypatch):
     monkeypatch.setattr(tasks.build_site_copy, "delay", lambda *args: None)
 
 
-@pytest.fixture
-def shown(client):
-    """Open a page as somebody."""
-
-    def open_page(who, name, *args, data=None, **extra):
-        client.force_login(who)
-        url = reverse(name, args=args)
-        return client.post(url, data, **extra) if data is not None else client.get(url, **extra)
-
-    return open_page
-
-
 def queued(cast, by=None):
     with user_scope(by or cast.hiro):
         return actions.ask_for_copy(by=by or cast.hiro, site=cast.tokyo)
@@ -120,7 +108,6 @@ def test_anothers_copy_is_listed_and_not_found(cast, shown):
     assert shown(gus, "download_copy", "TKY", copy.pk, token).status_code == 404
 
 
-@pytest.mark.slow
 def test_from_asking_to_download(cohort, shown, client):
     with user_scope(cohort.hiro):  # whose password was kept by another hasher
         cohort.hiro.set_password(PASSWORD)
@@ -150,7 +137,6 @@ def test_from_asking_to_download(cohort, shown, client):
     assert shown(cohort.hiro, "site_copy", "TKY", copy.pk).content.decode().count("<li>Hiro") == 2
 
 
-@pytest.mark.slow
 def test_the_link_is_of_one_person_and_expires(cohort, shown, client, monkeypatch):
     copy = queued(cohort)
     tasks.build_site_copy(cohort.tokyo.pk, copy.pk)

@@ -30,18 +30,6 @@ ASKED = {
 }
 
 
-@pytest.fixture
-def shown(client):
-    """Open a page as somebody."""
-
-    def open_page(who, name, *args, data=None, **extra):
-        client.force_login(who)
-        url = reverse(name, args=args)
-        return client.post(url, data, **extra) if data is not None else client.get(url, **extra)
-
-    return open_page
-
-
 def add_role(user, role):
     with scope(User.objects.system("migration"), []):
         Membership.objects.create(user=user, role=role)
@@ -148,7 +136,6 @@ def test_the_preview_shows_columns_reasons_and_no_small_counts(cohort, shown):
     assert "participant_site" not in got
 
 
-@pytest.mark.slow
 def test_a_preview_equals_the_dataset(cohort, built, shown):
     for _ in range(6):
         build.participant(cohort.ana, enrolled_on=ENROLLED)
@@ -273,7 +260,6 @@ def test_an_altered_or_missing_file_is_never_served(cohort, built, shown):
     assert Download.objects.count() == 0
 
 
-@pytest.mark.slow
 def test_a_failed_dataset_is_not_served(cohort, built, shown):
     dataset = built().dataset
     token = signing.dumps([dataset.pk, cohort.fay.pk], salt=views.SALT)

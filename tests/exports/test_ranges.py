@@ -79,7 +79,6 @@ def test_any_breaks_give_the_whole(breaks):
     assert got == DATA
 
 
-@pytest.mark.slow
 def test_a_dataset_is_resumed_and_each_part_is_logged(cohort, built, client):
     dataset = built().dataset
     data = default_storage.open(dataset.stored_as).read()

@@ -13,6 +13,8 @@ from registry.exports.profiles import PROFILES
 from registry.exports.tables import tables
 from registry.participants.models import Consent
 
+from .. import owner
+
 
 def database(alias):
     given = connections[alias].settings_dict
@@ -34,14 +36,12 @@ def release(cohort):
 
 
 def every_relation():
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n"
-            " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S')"
-            " AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
-            " AND n.nspname NOT LIKE 'pg_toast%%'"
-        )
-        return cursor.fetchall()
+    return owner.rows(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S')"
+        " AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        " AND n.nspname NOT LIKE 'pg_toast%%'"
+    )
 
 
 def readable(session):
@@ -134,10 +134,8 @@ def test_only_an_approved_dataset_that_is_being_built_is_prepared(release, built
 
 def test_nothing_of_a_build_stays_in_the_tables_it_prepares(built):
     built()
-    with connections["owner"].cursor() as cursor:
-        for table in ("release.people", "release.stopped", "release.undone"):
-            cursor.execute(f"SELECT count(*) FROM {table}")
-            assert cursor.fetchone() == (0,)
+    for table in ("release.people", "release.stopped", "release.undone"):
+        assert owner.rows(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_a_function_of_the_readers_own_sees_only_rows_that_leave(release, built, cohort):
@@ -178,7 +176,6 @@ def test_the_web_role_reads_neither_pseudonyms_nor_views(cohort, built):
         cursor.execute("SELECT registry_prepare_dataset()")
 
 
-@pytest.mark.slow
 def test_migrating_again_keeps_pseudonyms_and_views(cohort, built):
     from django.core.management import call_command
 
