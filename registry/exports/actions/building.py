@@ -7,9 +7,10 @@ import secrets
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from .asking import order
 from .comparing import earlier_release, record_people
 from .errors import ExportError, reason_of
 from .locking import advisory_lock
+from .progress import seldom
 from .versions import code_version
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,6 @@ WORK_MEMORY = "256MB"  # of PostgreSQL, to sort a million rows by pseudonym with
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
 STORING = "storing"  # the last stage, at which a build cannot be cancelled any more
-TOLD_EVERY = 1.0  # seconds between two writes of progress
 WATCHED_EVERY = 1.0  # seconds between two looks at another's build
 
 
@@ -138,7 +139,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "columns": columns_of(chosen),
     }
     about["changes"] = earlier and changes(earlier, asked, about, expected, people)
-    manifest = delivery.write(expected, about, _teller(dataset))
+    manifest = delivery.write(expected, about, seldom(partial(_progress, dataset)))
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")
     return manifest
@@ -228,19 +229,6 @@ def _progress(dataset: Dataset, stage: str, rows: int | None = 0) -> None:
 def _cancelled(dataset: Dataset) -> str:
     assert dataset.cancelled_by
     return _("%(name)s cancelled the build.") % {"name": dataset.cancelled_by.name}
-
-
-def _teller(dataset: Dataset) -> Callable[[str, int], None]:
-    """Write progress down at most once a second, and at each new stage."""
-    told = 0.0
-
-    def tell(stage: str, rows: int) -> None:
-        nonlocal told
-        if stage != dataset.stage or time.monotonic() - told > TOLD_EVERY:
-            _progress(dataset, stage, rows)
-            told = time.monotonic()
-
-    return tell
 
 
 def _fail(dataset: Dataset, reason: str) -> None:

@@ -33,7 +33,7 @@ from ..own.cells import SNAPSHOT
 from ..own.package import Package
 from .errors import ExportError, reason_of
 from .locking import advisory_lock
-from .progress import Progress
+from .progress import beside
 from .telling import say_copy_ready
 from .versions import code_version
 
@@ -126,7 +126,7 @@ def _write(copy: SiteCopy, out: SealedWriter) -> dict[str, Any]:
     def write(stage: str, done: int) -> None:
         _note(copy, stage=stage, rows_done=done, rows_expected=copy.rows_expected)
 
-    with Progress(write) as progress, _snapshot(copy) as moment:
+    with beside(write) as tell, _snapshot(copy) as moment:
         package = Package(copy.site, copy.asked_by, moment)
         copy.rows_expected = package.total
         about = {
@@ -136,7 +136,7 @@ def _write(copy: SiteCopy, out: SealedWriter) -> dict[str, Any]:
             "codebook_version": codebook.version(),
             "code_version": code_version(),
         }
-        return package.write(out, about, progress.tell)
+        return package.write(out, about, tell)
 
 
 @contextmanager
