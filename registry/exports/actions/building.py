@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import tempfile
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -21,7 +19,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
-from registry.access.roles import Permission
 from registry.core import codebook
 from registry.visits.schedule import CURRENT
 
@@ -29,15 +26,13 @@ from ..archive import Delivery, pack, sha256
 from ..changes import changes, columns_of
 from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
-from ..tables import tables
-from .asking import order
+from ..tables import tables_for
+from .asking import order, require_part
 from .comparing import earlier_release, record_people
-from .errors import ExportError, reason_of
+from .errors import ExportError, log_failure, reason_of
 from .locking import advisory_lock
 from .progress import seldom
 from .versions import code_version
-
-log = logging.getLogger(__name__)
 
 RELEASE = "release"
 LOCKS = 0x5A7E  # the first key of the builds' advisory locks
@@ -71,9 +66,7 @@ def build(*, dataset_id: int) -> None:
             with translation.override("en"):
                 _build(dataset)
         except Exception as error:
-            # Where, but not what: the message of an error may quote a row.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("Dataset %s failed: %s\n%s", dataset_id, type(error).__name__, where)
+            log_failure(f"Dataset {dataset_id}", error)
             _fail(dataset, reason_of(error))
 
 
@@ -112,8 +105,7 @@ def _build(dataset: Dataset) -> None:
 def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
     """Write the files of a dataset into a folder, in the open transaction; its manifest."""
     asked, profile = dataset.request, PROFILES[dataset.request.profile]
-    wanted = {"", *asked.forms}
-    chosen = [table for table in tables(profile) if table.form in wanted]
+    chosen = tables_for(profile, asked.forms)
     stopped = _prepare(dataset, cursor)
     earlier = earlier_release(dataset)
     people = record_people(cursor, earlier)
@@ -253,8 +245,7 @@ def cancel_dataset(*, by: User, dataset: Dataset) -> None:
     A queued one has failed at once, one being built when its builder notices, and no file and no
     new pseudonym is left. Raises :class:`ExportError`.
     """
-    if by.pk != dataset.request.project.researcher_id and not by.may(Permission.APPROVE_DATASET):
-        raise ExportError(_("The project is another researcher's."))
+    require_part(by, dataset.request.project)
     now = Dataset.objects.select_for_update().get(pk=dataset.pk)
     if not now.unfinished or now.stage == STORING:
         raise ExportError(_("It is too late to cancel: the file is being stored, or is ready."))
