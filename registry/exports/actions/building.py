@@ -6,7 +6,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -31,13 +31,14 @@ from .asking import order, require_part
 from .comparing import earlier_release, record_people
 from .errors import ExportError, log_failure, reason_of
 from .locking import advisory_lock
-from .progress import seldom
+from .progress import Tell, seldom
 from .versions import code_version
 
 RELEASE = "release"
 LOCKS = 0x5A7E  # the first key of the builds' advisory locks
 WORK_MEMORY = "256MB"  # of PostgreSQL, to sort a million rows by pseudonym without a disk
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
+LOOKED_EVERY = 0.2  # seconds between two looks at what a build waits for
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
 STORING = "storing"  # the last stage, at which a build cannot be cancelled any more
 WATCHED_EVERY = 1.0  # seconds between two looks at another's build
@@ -56,7 +57,7 @@ def build(*, dataset_id: int) -> None:
         if not held:
             return  # somebody else is at it
         started = Dataset.objects.filter(pk=dataset_id, state=Dataset.State.QUEUED).update(
-            state=Dataset.State.BUILDING, started_at=timezone.now(), stage="cut-off"
+            state=Dataset.State.BUILDING, started_at=timezone.now()
         )
         if not started:
             fail_interrupted(dataset_id)
@@ -88,13 +89,14 @@ def build_now(*, request: DatasetRequest, cut_off: datetime | None = None) -> Da
 
 
 def _build(dataset: Dataset) -> None:
-    with _turn(), tempfile.TemporaryDirectory(prefix="saphena-dataset-") as scratch:
-        dataset.cut_off = _cut_off(dataset.cut_off)
-        _progress(dataset, "counting")
+    tell = seldom(partial(_progress, dataset))
+    with _turn(tell), tempfile.TemporaryDirectory(prefix="saphena-dataset-") as scratch:
+        dataset.cut_off = _cut_off(dataset.cut_off, tell)
+        tell("counting", 0)
         folder, packed = Path(scratch, "files"), Path(scratch, "dataset.zip")
         folder.mkdir()
         with transaction.atomic(using=RELEASE), connections[RELEASE].cursor() as cursor:
-            dataset.manifest = _write(dataset, folder, cursor)
+            dataset.manifest = _write(dataset, folder, cursor, tell)
             # The last moment to cancel: new pseudonyms stand from the end of the transaction on,
             # while of a build that fails or is cancelled before none is left.
             _progress(dataset, STORING, dataset.rows_expected)
@@ -102,7 +104,7 @@ def _build(dataset: Dataset) -> None:
         _store(dataset, packed)
 
 
-def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
+def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str, Any]:
     """Write the files of a dataset into a folder, in the open transaction; its manifest."""
     asked, profile = dataset.request, PROFILES[dataset.request.profile]
     chosen = tables_for(profile, asked.forms)
@@ -131,7 +133,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "columns": columns_of(chosen),
     }
     about["changes"] = earlier and changes(earlier, asked, about, expected, people)
-    manifest = delivery.write(expected, about, seldom(partial(_progress, dataset)))
+    manifest = delivery.write(expected, about, tell)
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")
     return manifest
@@ -149,15 +151,15 @@ def _prepare(dataset: Dataset, cursor: Any) -> int:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _turn(tell: Tell) -> Iterator[None]:
     """Builds take turns: what is prepared for one stands in the same tables as for another."""
-    with connections[RELEASE].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, 0)", [LOCKS])
-        try:
-            yield
-        finally:
-            with suppress(DatabaseError):  # the session is gone, and the lock with it
-                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [LOCKS])
+    while True:
+        with advisory_lock(LOCKS, 0, RELEASE) as held:
+            if held:
+                yield
+                return
+        tell("turn", 0)
+        time.sleep(LOOKED_EVERY)
 
 
 # Transactions of this database that others than builds have open. A transaction is open from its
@@ -170,11 +172,12 @@ OPEN = """
 """
 
 
-def _cut_off(asked: datetime | None) -> datetime:
+def _cut_off(asked: datetime | None, tell: Tell) -> datetime:
     """The moment up to which data are taken, once every transaction begun before it has ended.
 
     ``asked`` is one of the past, None the present. Raises :class:`ExportError`.
     """
+    tell("cut-off", 0)
     with connections[RELEASE].cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = asked or cursor.fetchone()[0]
@@ -185,7 +188,8 @@ def _cut_off(asked: datetime | None) -> datetime:
         while older:
             if time.monotonic() > give_up:
                 raise ExportError(_("A transaction older than the cut-off did not end."))
-            time.sleep(0.2)
+            time.sleep(LOOKED_EVERY)
+            tell("cut-off", 0)
             cursor.execute(OPEN)
             older &= set(cursor.fetchall())
     return moment
@@ -204,7 +208,7 @@ def _store(dataset: Dataset, path: Path) -> None:
     dataset.save(update_fields=kept)
 
 
-def _progress(dataset: Dataset, stage: str, rows: int | None = 0) -> None:
+def _progress(dataset: Dataset, stage: str, rows: int | None) -> None:
     """Note where the build stands. Raises :class:`ExportError` when somebody cancelled it."""
     dataset.stage, dataset.rows_done = stage, rows or 0
     noted = Dataset.objects.filter(pk=dataset.pk, cancelled_by=None).update(
