@@ -14,7 +14,7 @@ _SHAPE = re.compile(r"(?P<comparator>[=<>]?)(?P<sign>-?)(?P<whole>\d*)(?:[.,](?P
 LONGEST = 16  # characters; longer ones are slips, and no column holds them
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 
-_KEY = re.compile(r"[0-9]{1,18}")  # not more than a key can be
+_WHOLE = re.compile(r"[0-9]{1,18}")  # no more than a key can be
 
 
 class UnreadableError(ValueError):
@@ -95,6 +95,6 @@ def show_number(comparator: str, value: Decimal, unit: str) -> str:
     return f"{'' if comparator == '=' else comparator + ' '}{plain(value)} {unit}".strip()
 
 
-def read_key(text: str) -> int:
-    """The key of a row that a link or a hidden field names; 0, which no row has, for no key."""
-    return int(text) if _KEY.fullmatch(text) else 0
+def read_whole(text: str) -> int:
+    """A key or count in a link or hidden field; 0, which no row's key is, for any other text."""
+    return int(text) if _WHOLE.fullmatch(text) else 0

@@ -29,8 +29,8 @@ from registry.core.numbers import (
     UnreadableError,
     convert,
     in_unit,
-    read_key,
     read_number,
+    read_whole,
     rounded,
     show_number,
 )
@@ -67,7 +67,7 @@ def read(request: UserRequest) -> JsonResponse:
 
 def _visit(request: UserRequest, key: str) -> Visit | None:
     visits = Visit.objects.visible_to(request.user, Permission.ENTER)
-    return visits.select_related("participant__site").filter(pk=read_key(key)).first()
+    return visits.select_related("participant__site").filter(pk=read_whole(key)).first()
 
 
 def _site(request: UserRequest) -> Site:

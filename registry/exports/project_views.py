@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.access.views import UserRequest
-from registry.core.numbers import read_key
+from registry.core.numbers import read_whole
 
 from . import actions
 from .actions import ExportError
@@ -87,7 +87,7 @@ def deletions(request: UserRequest, project_id: int) -> HttpResponse:
     one = get_object_or_404(_visible(request), pk=project_id)
     error, status = "", 200
     if request.method == "POST":
-        last = read_key(request.POST.get("last", ""))
+        last = read_whole(request.POST.get("last", ""))
         try:
             actions.confirm_deletions(by=request.user, project=one, last=last)
         except ExportError as refused:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
-from registry.core.numbers import read_key
+from registry.core.numbers import read_whole
 from registry.imaging.models import Xray
 
 from . import actions, links, ranges, words
@@ -68,7 +68,7 @@ def new_request(request: UserRequest) -> HttpResponse:
     project = None
     if number := request.GET.get("project"):
         own = DatasetProject.objects.filter(researcher=request.user.pk)
-        project = get_object_or_404(own, pk=read_key(number))
+        project = get_object_or_404(own, pk=read_whole(number))
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
     form = RequestForm(sent, project=project, asking=asking)
