@@ -6,9 +6,8 @@ import io
 import json
 import re
 import threading
-import time
 import zipfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,14 +16,12 @@ from django.core import mail
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connections, transaction
-from django.urls import reverse
 
 from registry.access.actions import choose_language
 from registry.access.scope import user_scope
 from registry.core import dates
 from registry.exports import actions, rules, tasks, writers
 from registry.exports.actions import building, progress
-from registry.exports.actions.locking import advisory_lock
 from registry.exports.archive import Delivery
 from registry.exports.models import Dataset
 from registry.exports.verification import problems
@@ -605,87 +602,6 @@ def test_a_task_given_again_after_a_death_fails_its_build(cohort, order):
     dataset = order()
     Dataset.objects.filter(pk=dataset.pk).update(state="building")
     assert failed(dataset) == "The build was interrupted."
-
-
-# -- waiting ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def building_beside(dataset):
-    """Another thread builds; the block begins when it waits, and is to see to its end."""
-
-    def work():
-        tasks.build_dataset(dataset.pk)
-        connections.close_all()
-
-    builder = threading.Thread(target=work, daemon=True)
-    builder.start()
-    until(lambda: owner("SELECT stage FROM exports_dataset WHERE id = %s", dataset.pk) != [("",)])
-    yield builder
-    builder.join(60)
-    assert not builder.is_alive()
-    dataset.refresh_from_db()
-
-
-def until(true):
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def some_look(cohort):
-    Participant.objects.count()
-
-
-def some_write(cohort):
-    build.participant(cohort.ana, enrolled_on=ENROLLED)
-
-
-@pytest.mark.parametrize(("first", "people"), [(some_look, 4), (some_write, 5)])
-def test_the_cut_off_waits_for_older_transactions(cohort, order, first, people):
-    """What one begun before it writes later is in the dataset, for it is dated by its beginning."""
-    dataset = order()
-    with ExitStack() as ends, user_scope(cohort.ana):
-        first(cohort)
-        builder = ends.enter_context(building_beside(dataset))
-        builder.join(1)
-        some_write(cohort)
-    dated = "SELECT transaction_at FROM audit_change ORDER BY id DESC LIMIT 1"
-    assert owner(dated)[0][0] < dataset.cut_off
-    assert dataset.manifest["tables"][0]["delivered"] == people
-
-
-def another_build():
-    return advisory_lock(building.LOCKS, 0, "owner")
-
-
-@contextmanager
-def an_older_transaction():
-    with transaction.atomic(using="owner"):
-        owner("SELECT 1")
-        yield
-
-
-@pytest.mark.parametrize(
-    ("waits_for", "said"),
-    [
-        (another_build, "waiting for another dataset to be built"),
-        (an_older_transaction, "waiting for changes that are being saved"),
-    ],
-)
-def test_a_build_that_waits_says_for_what_and_can_be_cancelled(
-    cohort, order, client, waits_for, said
-):
-    dataset = order()
-    client.force_login(cohort.fay)
-    with waits_for(), building_beside(dataset) as builder:
-        assert said in client.get(reverse("dataset", args=[dataset.pk])).content.decode()
-        client.post(reverse("cancel_dataset", args=[dataset.pk]))
-        builder.join(5)
-        assert not builder.is_alive()
-    assert (dataset.state, dataset.error) == ("failed", "Fay Okafor cancelled the build.")
-    assert actions.build_now(request=dataset.request).state == "ready"
 
 
 def test_without_the_release_log_in_nothing_starts(cohort, order, monkeypatch):
