@@ -21,7 +21,7 @@ from registry.access.actions import choose_language
 from registry.access.scope import user_scope
 from registry.core import dates
 from registry.exports import actions, rules, tasks, writers
-from registry.exports.actions import building, progress
+from registry.exports.actions import building
 from registry.exports.archive import Delivery
 from registry.exports.models import Dataset
 from registry.exports.verification import problems
@@ -531,7 +531,7 @@ def test_a_failure_amid_a_table_ends_the_build_at_once_and_the_next_one_is_whole
         with many_rows(), monkeypatch.context() as patched:
             patched.setattr(getattr(writers, writer), "__init__", begin)
             patched.setattr(getattr(writers, writer), "write", stop)
-            patched.setattr(progress, "TOLD_EVERY", 0)
+            patched.setattr("registry.exports.actions.progress.TOLD_EVERY", 0)
             said.append(failed(dataset))
         said.append(actions.build_now(request=dataset.request).state)
         connections.close_all()
