@@ -14,6 +14,8 @@ _SHAPE = re.compile(r"(?P<comparator>[=<>]?)(?P<sign>-?)(?P<whole>\d*)(?:[.,](?P
 LONGEST = 16  # characters; longer ones are slips, and no column holds them
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 
+_WHOLE = re.compile(r"[0-9]{1,18}")  # no more than a key can be
+
 
 class UnreadableError(ValueError):
     """What was typed cannot be read, or can be read in two ways; the message says what to do."""
@@ -91,3 +93,8 @@ def plain(value: Decimal) -> str:
 def show_number(comparator: str, value: Decimal, unit: str) -> str:
     """A number with its comparator, unless it is ``=``, and its unit."""
     return f"{'' if comparator == '=' else comparator + ' '}{plain(value)} {unit}".strip()
+
+
+def read_whole(text: str) -> int:
+    """A key or count in a link or hidden field; 0, which no row's key is, for any other text."""
+    return int(text) if _WHOLE.fullmatch(text) else 0

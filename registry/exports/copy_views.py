@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
-from django.core import signing
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,7 +16,7 @@ from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
 from registry.audit.models import Look
 
-from . import actions
+from . import actions, links
 from .actions import ExportError
 from .models import SiteCopy
 
@@ -73,15 +71,8 @@ def site_copy(request: UserRequest, prefix: str, copy_id: int) -> HttpResponse:
 def download_copy(request: UserRequest, prefix: str, copy_id: int, token: str) -> HttpResponse:
     """Serve the zip under a link signed for this person, for a quarter of an hour."""
     copy = _own_copy(request, prefix, copy_id)
-    try:
-        signed_for = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
-    except signing.SignatureExpired:
-        messages.warning(request, _("The link has expired. Here is a new one."))
+    if links.expired(request, copy, token, SALT, LINK_LASTS):
         return redirect("site_copy", prefix, copy.pk)
-    except signing.BadSignature:
-        raise Http404 from None
-    if signed_for != [copy.pk, request.user.pk]:
-        raise Http404
     try:
         chunks = actions.open_copy(by=request.user, copy=copy)
     except ExportError as error:
@@ -95,13 +86,12 @@ def download_copy(request: UserRequest, prefix: str, copy_id: int, token: str) -
 def _page(
     request: UserRequest, copy: SiteCopy, template: str = "", status: int = 200, error: str = ""
 ) -> HttpResponse:
-    token = signing.dumps([copy.pk, request.user.pk], salt=SALT) if copy.available else ""
     downloads = Look.objects.filter(label=copy._meta.label_lower, key=copy.pk)
     page = {
         "copy": copy,
         "as_of": datetime.fromisoformat(copy.manifest["data_as_of"]) if copy.manifest else None,
         "site": copy.site,
-        "token": token,
+        "token": links.signed(request, copy, SALT) if copy.available else "",
         "minutes": LINK_LASTS // 60,
         "problems": [("", error)] if error else [],
         "downloads": downloads.select_related("by"),

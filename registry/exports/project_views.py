@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.access.views import UserRequest
+from registry.core.numbers import read_whole
 
 from . import actions
 from .actions import ExportError
@@ -23,7 +24,6 @@ from .models import Dataset, DatasetProject
 from .profiles import PROFILES
 from .views import either
 
-LONGEST_KEY = 19  # digits
 OPEN = Q(deletions__confirmed_at=None, deletions__lifted_at=None)
 
 
@@ -87,10 +87,9 @@ def deletions(request: UserRequest, project_id: int) -> HttpResponse:
     one = get_object_or_404(_visible(request), pk=project_id)
     error, status = "", 200
     if request.method == "POST":
-        last = request.POST.get("last", "")
-        known = last.isdecimal() and len(last) < LONGEST_KEY
+        last = read_whole(request.POST.get("last", ""))
         try:
-            actions.confirm_deletions(by=request.user, project=one, last=int(last) if known else 0)
+            actions.confirm_deletions(by=request.user, project=one, last=last)
         except ExportError as refused:
             error, status = str(refused), 409
         else:

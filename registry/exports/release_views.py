@@ -60,6 +60,7 @@ def raise_walls() -> Iterator[sql.Composable]:
         yield CLASSES.format(
             view=SQL(view),
             ceap=of(Ceap),
+            form=sql.Literal(Ceap.declaration.code),
             entry=of(FormEntry),
             visit=of(Visit),
             baseline=sql.Literal(BASELINE),
@@ -162,7 +163,8 @@ CREATE UNLOGGED TABLE release.people (
 CLASSES = SQL("""
 CREATE VIEW release.{view} AS
 SELECT e.participant_id AS id, max(t.clinical_1994) AS class
-FROM {ceap} t JOIN {entry} e ON e.id = t.entry_id JOIN {visit} v ON v.id = e.visit_id
+FROM {ceap} t JOIN {entry} e ON e.id = t.entry_id AND e.form = {form}
+    JOIN {visit} v ON v.id = e.visit_id
 WHERE v.code = {baseline} GROUP BY e.participant_id
 """)
 

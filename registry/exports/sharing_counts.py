@@ -27,7 +27,7 @@ LEFT_OUT = SQL("""CASE
         WHEN asked.sites <> '{{}}' AND p.site_id <> ALL (asked.sites) THEN 'sites'
         WHEN p.enrolled_on < asked.enrolled_from OR p.enrolled_on > asked.enrolled_to THEN 'period'
         WHEN asked.classes <> '{{}}' AND p.id NOT IN (
-            SELECT b.id FROM release.{classes} b WHERE b.class = ANY (asked.classes)) THEN 'classes'
+            SELECT b.id FROM {classes} b WHERE b.class = ANY (asked.classes)) THEN 'classes'
         WHEN p.withdrawn THEN 'withdrawn'
         WHEN NOT p.allowed THEN 'not_allowed'
     END""")
@@ -80,18 +80,23 @@ $$
 # ``included`` is 0 when nobody would be in the dataset, and NULL when few; any other number is NULL
 # when it is small or none. Sites come without their names, for the numbers that stand for them in a
 # dataset would be known by their size.
+#
+# Without nested loops, as in ``inclusion``: the planner expects few people, and would look up each.
 SHARING_COUNTS = SQL("""
 CREATE OR REPLACE FUNCTION registry_sharing_counts(
     arms text[], sites bigint[], enrolled_from date, enrolled_to date, classes smallint[])
 RETURNS TABLE (what text, code text, number bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH everyone AS MATERIALIZED (
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_nestloop = off AS $$
+    WITH classes_of AS MATERIALIZED (
+        SELECT b.id, b.class FROM release.classes_now b
+    ), everyone AS MATERIALIZED (
         SELECT p.id, p.arm::text AS arm, p.site_id, {left_out} AS why
         FROM release.consenting_now p CROSS JOIN (
             SELECT arms, sites, enrolled_from, enrolled_to, classes) asked
     ), people AS MATERIALIZED (
-        SELECT p.id, p.arm, p.site_id::text AS site, coalesce(b.class::text, '') AS class
-        FROM everyone p LEFT JOIN release.classes_now b ON b.id = p.id WHERE p.why IS NULL
+        SELECT p.id, p.arm, p.site_id, coalesce(b.class::text, '') AS class
+        FROM everyone p LEFT JOIN classes_of b ON b.id = p.id WHERE p.why IS NULL
     ), size AS (
         SELECT count(*) AS people FROM people
     ), groups AS (
@@ -103,14 +108,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         FROM unnest(CASE WHEN classes = '{{}}' THEN ARRAY['0', '1', '2', '3', '4', '5', '6', '']
                     ELSE classes::text[] END) c
         UNION ALL
-        SELECT 'site', '', (SELECT count(*) FROM people p WHERE p.site = s.id::text)
-        FROM {site} s WHERE sites = '{{}}' OR s.id = ANY (sites)
+        SELECT 'site', '', count(p.id) FROM {site} s LEFT JOIN people p ON p.site_id = s.id
+        WHERE sites = '{{}}' OR s.id = ANY (sites) GROUP BY s.id
     ), rows_of_people AS (
         SELECT 'visits' AS what, v.participant_id AS id
         FROM {visit} v JOIN people p ON p.id = v.participant_id
         UNION ALL
         SELECT 'films', e.participant_id
-        FROM {xray} x JOIN {entry} e ON e.id = x.entry_id JOIN people p ON p.id = e.participant_id
+        FROM {xray} x JOIN {entry} e ON e.id = x.entry_id AND e.form = {films}
+        JOIN people p ON p.id = e.participant_id
     )
     SELECT 'included', '', CASE WHEN s.people = 0 THEN 0 ELSE release.told(s.people) END FROM size s
     UNION ALL
@@ -139,15 +145,16 @@ def statements() -> Iterator[sql.Composable]:
     yield TOLD_ROWS
     yield TOLD_GROUPS.format(smallest=smallest)
     yield SHARING_COUNTS.format(
-        left_out=left_out("classes_now"),
+        left_out=LEFT_OUT.format(classes=SQL("classes_of")),
         reasons=sql.Literal(list(REASONS)),
         site=live(Site),
         visit=live(Visit),
         entry=live(FormEntry),
         xray=live(Xray),
+        films=sql.Literal(Xray.declaration.code),
     )
 
 
 def left_out(classes: str) -> sql.Composed:
     """Why a participant is left out, by the view ``classes`` of schema ``release``."""
-    return LEFT_OUT.format(classes=sql.Identifier(classes))
+    return LEFT_OUT.format(classes=sql.Identifier("release", classes))

@@ -6,7 +6,7 @@ makes a view of it. All rows are as of the dataset's cut-off (``as_of``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from django.db import models
@@ -118,6 +118,11 @@ def tables(profile: Profile) -> list[Table]:
         ),
         _absences(profile),
     ]
+
+
+def tables_for(profile: Profile, forms: Container[str]) -> list[Table]:
+    """Those that a request of ``forms`` takes."""
+    return [table for table in tables(profile) if not table.form or table.form in forms]
 
 
 def _form(profile: Profile, kind: FormKind) -> Table:

@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,15 +16,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.access.roles import Permission
 from registry.access.views import UserRequest, needs
+from registry.core.numbers import read_whole
 from registry.imaging.models import Xray
 
-from . import actions, ranges, words
+from . import actions, links, ranges, words
 from .actions import ExportError
 from .changes import shown
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
-from .tables import tables
+from .tables import tables_for
 from .withheld import changed
 
 LINK_LASTS = 24 * 60 * 60  # seconds: a download that broke off goes on under the same link
@@ -68,7 +68,7 @@ def new_request(request: UserRequest) -> HttpResponse:
     project = None
     if number := request.GET.get("project"):
         own = DatasetProject.objects.filter(researcher=request.user.pk)
-        project = get_object_or_404(own, pk=number if number.isdecimal() else None)
+        project = get_object_or_404(own, pk=read_whole(number))
     sent = request.POST if request.method == "POST" else None
     asking = sent is not None and "preview" not in sent
     form = RequestForm(sent, project=project, asking=asking)
@@ -95,7 +95,7 @@ def _preview(asked: DatasetRequest) -> dict[str, Any]:
     """What a request would give, sent or not. Raises :class:`ExportError` for one not allowed."""
     numbers = actions.preview(asked)
     profile = PROFILES[asked.profile]
-    chosen = [table for table in tables(profile) if table.form in {"", *asked.forms}]
+    chosen = tables_for(profile, asked.forms)
     return {
         "profile": profile,
         "tables": chosen,
@@ -161,9 +161,7 @@ def _dataset_page(
 ) -> HttpResponse:
     project = one.request.project
     own = request.user.pk == project.researcher_id
-    token = ""
-    if own and one.state == Dataset.State.READY:
-        token = signing.dumps([one.pk, request.user.pk], salt=SALT)
+    fetchable = own and one.state == Dataset.State.READY
     page = {
         "dataset": one,
         "stage": words.stage(one.stage, PROFILES[one.request.profile]),
@@ -173,7 +171,7 @@ def _dataset_page(
         "project": project,
         "profile": PROFILES[one.request.profile],
         "own": own,
-        "token": token,
+        "token": links.signed(request, one, SALT) if fetchable else "",
         "hours": LINK_LASTS // 3600,
         "problems": [("", error)] if error else [],
         "changes": shown(one.manifest),
@@ -215,15 +213,8 @@ def download(request: UserRequest, dataset_id: int, token: str) -> Any:
         pk=dataset_id,
         request__project__researcher=request.user.pk,
     )
-    try:
-        signed_for = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
-    except signing.SignatureExpired:
-        messages.warning(request, _("The link has expired. Here is a new one."))
+    if links.expired(request, one, token, SALT, LINK_LASTS):
         return redirect("dataset", one.pk)
-    except signing.BadSignature:
-        raise Http404 from None
-    if signed_for != [one.pk, request.user.pk]:
-        raise Http404
     try:
         file = actions.download(by=request.user, dataset=one)
     except ExportError as error:

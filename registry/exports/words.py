@@ -17,6 +17,7 @@ from .tables import tables
 from .writers import FORMATS
 
 STAGES = {
+    "turn": gettext_noop("waiting for another dataset to be built"),
     "cut-off": gettext_noop("waiting for changes that are being saved"),
     "counting": gettext_noop("counting the rows to deliver"),
     "storing": gettext_noop("storing the file"),

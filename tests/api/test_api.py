@@ -245,9 +245,11 @@ def cursor(text):
         ("visits", {"page_size": "1001"}),
         ("visits", {"page_size": "many"}),
         ("visits", {"page_size": "９"}),
+        ("visits", {"page_size": "000000001" + "9" * 5000}),
         ("visits", {"cursor": "nonsense"}),
         ("visits", {"cursor": "ö"}),
         ("visits", {"cursor": cursor("p=abc")}),
+        ("visits", {"cursor": cursor(f"p={'9' * 5000}")}),
         ("visits", {"cursor": cursor("r=x")}),
     ],
 )

@@ -18,7 +18,7 @@ from registry.exports.archive import Delivery
 from registry.exports.models import Dataset
 
 from .. import owner
-from .conftest import CANARY, filled, stored
+from .conftest import CANARY, stored
 
 
 def test_progress_is_of_real_rows_and_one_mail_is_sent(cohort, built):
@@ -59,37 +59,6 @@ def test_a_mail_that_did_not_go_goes_with_the_next_sweep(cohort, built, monkeypa
     assert Dataset.objects.filter(told_at=None).count() == 1
     tasks.sweep_builds()
     assert len(mail.outbox) == 1
-
-
-def test_the_cut_off_waits_for_older_transactions(cohort, order, monkeypatch):
-    """A write begun before the cut-off is in the dataset, also when it ends after it."""
-    begun, go_on = threading.Event(), threading.Event()
-
-    def write():
-        try:
-            with user_scope(cohort.ana):
-                filled(cohort.ana)
-                begun.set()
-                go_on.wait(20)
-        finally:
-            connections["default"].close()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    assert begun.wait(20)
-    dataset = order()
-    waits = []
-
-    def sleep(seconds):
-        waits.append(seconds)
-        go_on.set()
-        writer.join()
-
-    monkeypatch.setattr(building.time, "sleep", sleep)
-    tasks.build_dataset(dataset.pk)
-    dataset.refresh_from_db()
-    assert waits
-    assert dataset.manifest["tables"][0]["delivered"] == 4
 
 
 def test_building_twice_changes_nothing(cohort, built):
@@ -191,7 +160,7 @@ def test_a_failure_amid_a_table_ends_the_build_at_once_and_the_next_one_is_whole
         with many_rows(), monkeypatch.context() as patched:
             patched.setattr(getattr(writers, writer), "__init__", begin)
             patched.setattr(getattr(writers, writer), "write", stop)
-            patched.setattr(building, "TOLD_EVERY", 0)
+            patched.setattr("registry.exports.actions.progress.TOLD_EVERY", 0)
             said.append(failed(dataset))
         said.append(actions.build_now(request=dataset.request).state)
         connections.close_all()

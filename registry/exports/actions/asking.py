@@ -167,8 +167,7 @@ def order_build(*, by: User, request: DatasetRequest) -> Dataset:
     from ..tasks import build_dataset
 
     DatasetProject.objects.select_for_update().get(pk=request.project_id)
-    if by.pk != request.project.researcher_id and not by.may(Permission.APPROVE_DATASET):
-        raise ExportError(_("The project is another researcher's."))
+    require_part(by, request.project)
     unfinished = Dataset.objects.filter(state__in=Dataset.UNFINISHED)
     if unfinished.filter(request__project=request.project_id).exists():
         raise ExportError(_("A dataset of this project is being built: wait until it is ready."))
@@ -176,6 +175,12 @@ def order_build(*, by: User, request: DatasetRequest) -> Dataset:
     # The minute's sweep sends it again should the broker not answer.
     transaction.on_commit(lambda: build_dataset.delay(dataset.pk), robust=True)
     return dataset
+
+
+def require_part(by: User, project: DatasetProject) -> None:
+    """Raises :class:`ExportError` for who is neither the project's researcher nor a steward."""
+    if by.pk != project.researcher_id and not by.may(Permission.APPROVE_DATASET):
+        raise ExportError(_("The project is another researcher's."))
 
 
 def order(*, by: User, request: DatasetRequest, cut_off: datetime | None = None) -> Dataset:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import tempfile
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
-from registry.access.roles import Permission
 from registry.core import codebook
 from registry.visits.schedule import CURRENT
 
@@ -28,14 +26,13 @@ from ..archive import Delivery, pack, sha256
 from ..changes import changes, columns_of
 from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
-from ..tables import tables
-from .asking import order
+from ..tables import tables_for
+from .asking import order, require_part
 from .comparing import earlier_release, record_people
-from .errors import ExportError, reason_of
+from .errors import ExportError, log_failure, reason_of
 from .locking import advisory_lock
+from .progress import Tell, seldom
 from .versions import code_version
-
-log = logging.getLogger(__name__)
 
 RELEASE = "release"
 LOCKS = 0x5A7E  # the first key of the builds' advisory locks
@@ -47,9 +44,9 @@ SET LOCAL work_mem = '512MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = 
 SET LOCAL max_parallel_workers_per_gather = 0;
 """
 LONGEST_WAIT = timedelta(minutes=30)  # for transactions older than the cut-off
+LOOKED_EVERY = 0.2  # seconds between two looks at what a build waits for
 SETTLES = 0.1  # seconds after which a transaction that has begun is seen to be open
 STORING = "storing"  # the last stage, at which a build cannot be cancelled any more
-TOLD_EVERY = 1.0  # seconds between two writes of progress
 WATCHED_EVERY = 1.0  # seconds between two looks at another's build
 
 
@@ -66,7 +63,7 @@ def build(*, dataset_id: int) -> None:
         if not held:
             return  # somebody else is at it
         started = Dataset.objects.filter(pk=dataset_id, state=Dataset.State.QUEUED).update(
-            state=Dataset.State.BUILDING, started_at=timezone.now(), stage="cut-off"
+            state=Dataset.State.BUILDING, started_at=timezone.now()
         )
         if not started:
             fail_interrupted(dataset_id)
@@ -76,9 +73,7 @@ def build(*, dataset_id: int) -> None:
             with translation.override("en"):
                 _build(dataset)
         except Exception as error:
-            # Where, but not what: the message of an error may quote a row.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("Dataset %s failed: %s\n%s", dataset_id, type(error).__name__, where)
+            log_failure(f"Dataset {dataset_id}", error)
             _fail(dataset, reason_of(error))
 
 
@@ -100,13 +95,14 @@ def build_now(*, request: DatasetRequest, cut_off: datetime | None = None) -> Da
 
 
 def _build(dataset: Dataset) -> None:
-    with _turn(), tempfile.TemporaryDirectory(prefix="saphena-dataset-") as scratch:
-        dataset.cut_off = _cut_off(dataset.cut_off)
-        _progress(dataset, "counting")
+    tell = seldom(partial(_progress, dataset))
+    with _turn(tell), tempfile.TemporaryDirectory(prefix="saphena-dataset-") as scratch:
+        dataset.cut_off = _cut_off(dataset.cut_off, tell)
+        tell("counting", 0)
         folder, packed = Path(scratch, "files"), Path(scratch, "dataset.zip")
         folder.mkdir()
         with transaction.atomic(using=RELEASE), connections[RELEASE].cursor() as cursor:
-            dataset.manifest = _write(dataset, folder, cursor)
+            dataset.manifest = _write(dataset, folder, cursor, tell)
             # The last moment to cancel: new pseudonyms stand from the end of the transaction on,
             # while of a build that fails or is cancelled before none is left.
             _progress(dataset, STORING, dataset.rows_expected)
@@ -114,11 +110,10 @@ def _build(dataset: Dataset) -> None:
         _store(dataset, packed)
 
 
-def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
+def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str, Any]:
     """Write the files of a dataset into a folder, in the open transaction; its manifest."""
     asked, profile = dataset.request, PROFILES[dataset.request.profile]
-    wanted = {"", *asked.forms}
-    chosen = [table for table in tables(profile) if table.form in wanted]
+    chosen = tables_for(profile, asked.forms)
     stopped = _prepare(dataset, cursor)
     earlier = earlier_release(dataset)
     people = record_people(cursor, earlier)
@@ -144,7 +139,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any) -> dict[str, Any]:
         "columns": columns_of(chosen),
     }
     about["changes"] = earlier and changes(earlier, asked, about, expected, people)
-    manifest = delivery.write(expected, about, _teller(dataset))
+    manifest = delivery.write(expected, about, tell)
     cursor.execute("RESET ROLE")
     cursor.execute("SELECT registry_forget_dataset()")
     return manifest
@@ -161,15 +156,15 @@ def _prepare(dataset: Dataset, cursor: Any) -> int:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _turn(tell: Tell) -> Iterator[None]:
     """Builds take turns: what is prepared for one stands in the same tables as for another."""
-    with connections[RELEASE].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, 0)", [LOCKS])
-        try:
-            yield
-        finally:
-            with suppress(DatabaseError):  # the session is gone, and the lock with it
-                cursor.execute("SELECT pg_advisory_unlock(%s, 0)", [LOCKS])
+    while True:
+        with advisory_lock(LOCKS, 0, RELEASE) as held:
+            if held:
+                yield
+                return
+        tell("turn", 0)
+        time.sleep(LOOKED_EVERY)
 
 
 # Transactions of this database that others than builds have open. A transaction is open from its
@@ -182,11 +177,12 @@ OPEN = """
 """
 
 
-def _cut_off(asked: datetime | None) -> datetime:
+def _cut_off(asked: datetime | None, tell: Tell) -> datetime:
     """The moment up to which data are taken, once every transaction begun before it has ended.
 
     ``asked`` is one of the past, None the present. Raises :class:`ExportError`.
     """
+    tell("cut-off", 0)
     with connections[RELEASE].cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = asked or cursor.fetchone()[0]
@@ -197,7 +193,8 @@ def _cut_off(asked: datetime | None) -> datetime:
         while older:
             if time.monotonic() > give_up:
                 raise ExportError(_("A transaction older than the cut-off did not end."))
-            time.sleep(0.2)
+            time.sleep(LOOKED_EVERY)
+            tell("cut-off", 0)
             cursor.execute(OPEN)
             older &= set(cursor.fetchall())
     return moment
@@ -216,7 +213,7 @@ def _store(dataset: Dataset, path: Path) -> None:
     dataset.save(update_fields=kept)
 
 
-def _progress(dataset: Dataset, stage: str, rows: int | None = 0) -> None:
+def _progress(dataset: Dataset, stage: str, rows: int | None) -> None:
     """Note where the build stands. Raises :class:`ExportError` when somebody cancelled it."""
     dataset.stage, dataset.rows_done = stage, rows or 0
     noted = Dataset.objects.filter(pk=dataset.pk, cancelled_by=None).update(
@@ -233,19 +230,6 @@ def _progress(dataset: Dataset, stage: str, rows: int | None = 0) -> None:
 def _cancelled(dataset: Dataset) -> str:
     assert dataset.cancelled_by
     return _("%(name)s cancelled the build.") % {"name": dataset.cancelled_by.name}
-
-
-def _teller(dataset: Dataset) -> Callable[[str, int], None]:
-    """Write progress down at most once a second, and at each new stage."""
-    told = 0.0
-
-    def tell(stage: str, rows: int) -> None:
-        nonlocal told
-        if stage != dataset.stage or time.monotonic() - told > TOLD_EVERY:
-            _progress(dataset, stage, rows)
-            told = time.monotonic()
-
-    return tell
 
 
 def _fail(dataset: Dataset, reason: str) -> None:
@@ -270,8 +254,7 @@ def cancel_dataset(*, by: User, dataset: Dataset) -> None:
     A queued one has failed at once, one being built when its builder notices, and no file and no
     new pseudonym is left. Raises :class:`ExportError`.
     """
-    if by.pk != dataset.request.project.researcher_id and not by.may(Permission.APPROVE_DATASET):
-        raise ExportError(_("The project is another researcher's."))
+    require_part(by, dataset.request.project)
     now = Dataset.objects.select_for_update().get(pk=dataset.pk)
     if not now.unfinished or now.stage == STORING:
         raise ExportError(_("It is too late to cancel: the file is being stored, or is ready."))

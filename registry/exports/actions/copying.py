@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import secrets
 import tempfile
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,9 +30,9 @@ from registry.core.sealed_file import SealedWriter
 from ..models import SiteCopy
 from ..own.cells import SNAPSHOT
 from ..own.package import Package
-from .errors import ExportError, reason_of
+from .errors import ExportError, log_failure, reason_of
 from .locking import advisory_lock
-from .progress import Progress
+from .progress import beside
 from .telling import say_copy_ready
 from .versions import code_version
 
@@ -83,9 +82,7 @@ def build_copy(*, site_id: int, copy_id: int) -> None:
             try:
                 _build(copy)
             except Exception as error:
-                # Where, but not what: the message of an error may quote a row.
-                where = "".join(traceback.format_tb(error.__traceback__))
-                log.error("Copy %s failed: %s\n%s", copy_id, type(error).__name__, where)
+                log_failure(f"Copy {copy_id}", error)
                 _fail(copy, reason_of(error))
             else:
                 say_copy_ready(copy)
@@ -126,7 +123,7 @@ def _write(copy: SiteCopy, out: SealedWriter) -> dict[str, Any]:
     def write(stage: str, done: int) -> None:
         _note(copy, stage=stage, rows_done=done, rows_expected=copy.rows_expected)
 
-    with Progress(write) as progress, _snapshot(copy) as moment:
+    with beside(write) as tell, _snapshot(copy) as moment:
         package = Package(copy.site, copy.asked_by, moment)
         copy.rows_expected = package.total
         about = {
@@ -136,7 +133,7 @@ def _write(copy: SiteCopy, out: SealedWriter) -> dict[str, Any]:
             "codebook_version": codebook.version(),
             "code_version": code_version(),
         }
-        return package.write(out, about, progress.tell)
+        return package.write(out, about, tell)
 
 
 @contextmanager
