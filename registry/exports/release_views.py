@@ -171,14 +171,16 @@ WHERE v.code = {baseline} GROUP BY e.participant_id
 # Who shared at the cut-off and still does, each with a pseudonym, and the random numbers of sites,
 # readers and examiners. Tells how many have stopped since.
 #
-# A pseudonym is the last 62 random bits of a UUID behind a letter, so that no spreadsheet takes it
-# for a number. NOT IN is looked up in a hash.
+# A pseudonym is 64 bits of a hash under a secret of 244 random bits that this call alone knows: as
+# good as drawn one by one, and faster. A letter stands before them, so that no spreadsheet takes
+# them for a number. NOT IN is looked up in a hash.
 PREPARE = SQL("""
 CREATE OR REPLACE FUNCTION registry_prepare_dataset() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     asked record;
     stopped bigint;
+    secret text := gen_random_uuid()::text || gen_random_uuid()::text;
 BEGIN
     SELECT d.cut_off, r.* INTO STRICT asked
         FROM {dataset} d JOIN {request} r ON r.id = d.request_id AND r.state = {approved}
@@ -188,8 +190,8 @@ BEGIN
     TRUNCATE release.people, release.stopped;
     INSERT INTO release.people
         SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex, asked.project_id,
-            asked.profile, coalesce(n.code,
-                'P' || upper(replace(right(gen_random_uuid()::text, 17), '-', '')))
+            asked.profile, coalesce(n.code, 'P' || upper(left(
+                encode(sha256(convert_to(secret || p.id, 'UTF8')), 'hex'), 16)))
         FROM release.consenting p LEFT JOIN {pseudonym} n
             ON n.project_id = asked.project_id AND n.participant_id = p.id
         WHERE {left_out} IS NULL;
