@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ WEEKDAYS = [
 ]
 TOLD = (Role.COORDINATOR, Role.INVESTIGATOR, Role.MONITOR, Role.DATA_MANAGER)
 LONGEST_DAYS = 365
+DAYS = re.compile(r"[0-9]{1,3}")
 
 
 class BecauseForm(PlainForm):
@@ -126,7 +128,7 @@ class TuningForm(PlainForm):
 def _days(text: str, kind: Kind) -> tuple[int, ...]:
     """Days as typed, ``7, 21``. Raises ValueError with what to do."""
     parts = text.replace(",", " ").split()
-    if not parts or not all(part.isdecimal() and int(part) <= LONGEST_DAYS for part in parts):
+    if not parts or not all(DAYS.fullmatch(part) and int(part) <= LONGEST_DAYS for part in parts):
         raise ValueError(gettext("type days from 0 to 365, like 7, 21."))
     days = [int(part) for part in parts]
     if kind == Kind.CONTACT:

@@ -282,6 +282,7 @@ def test_a_site_tunes_its_recalls(cast, client, sink, visit):
         ("open-days", "soon", "type days"),
         ("open-days", "", "type days"),
         ("overdue-days", "7, 400", "type days"),
+        ("overdue-days", "7, " + "9" * 5000, "type days"),
         ("contact-days", "63", "two numbers"),
         ("overdue-roles", [], "choose who is told"),
         ("weekdays", [], "still to be answered"),
