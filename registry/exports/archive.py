@@ -99,16 +99,16 @@ class Delivery:
             for one, name in files.items():
                 path = self.folder / name
                 path.parent.mkdir(exist_ok=True)
-                writer = FORMATS[one].writer(path, table, types)
-                writers.append(open_files.enter_context(Beside(writer)))
+                writers.append(Beside(FORMATS[one].writer(path, table, types)))
+                open_files.callback(writers[-1].stop)
             # Closed at once when something fails: PostgreSQL may have rows to send still.
             blocks = open_files.enter_context(closing(self._blocks(view, table)))
             for block, number in blocks:
-                for beside in writers:
-                    beside.write(block, number)
+                for writer in writers:
+                    writer.write(block, number)
                 rows += number
                 said(table.name, done + rows)
-            held = [beside.finish() for beside in writers]
+            held = [writer.finish() for writer in writers]
         for number in held:
             if number != rows:
                 raise _incomplete(table, number, rows)

@@ -16,8 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol
 
 import deflate
 from django.utils.translation import gettext as _
@@ -185,18 +184,12 @@ FORMATS: Final[Mapping[str, Format]] = {
 
 
 class Beside:
-    """A writer at work in a thread of its own, a few blocks behind at most.
-
-    On leaving, the thread has ended and the file is closed, whole or not.
-    """
+    """A writer at work in a thread of its own, a few blocks behind at most; to be stopped."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.thread = ThreadPoolExecutor(1)
         self.waiting: deque[Future[None]] = deque()
-
-    def __enter__(self) -> Self:
-        return self
 
     def write(self, block: bytes, rows: int) -> None:
         """Hand over a block. Raises what the writer raised on an earlier one."""
@@ -211,13 +204,8 @@ class Beside:
         self.writer.close()
         return self.writer.rows
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """End the thread and close the file, whole or not."""
         self.thread.shutdown(cancel_futures=True)
-        if error:
-            with suppress(Exception):  # what went wrong first is what counts
-                self.writer.close()
+        with suppress(Exception):  # what went wrong before is what counts
+            self.writer.close()
