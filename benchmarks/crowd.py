@@ -91,6 +91,7 @@ def laboratory(cursor: Any, by: int) -> None:
         {
             "participant_id": "participant_id",
             "visit_id": "id",
+            "visit_code": "code",
             "site_id": "site_id",
             "form": "'laboratory'",
             "state": "'complete'",
@@ -319,6 +320,7 @@ def _entries(cursor: Any, by: int) -> None:
         {
             "participant_id": "v.participant_id",
             "visit_id": "v.id",
+            "visit_code": "v.code",
             "site_id": "v.site_id",
             "form": "form",
             "limb": "limb",

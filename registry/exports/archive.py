@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zipfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from select import select
 from typing import Any
 
 from django.utils.translation import gettext as _
-from psycopg import sql
+from psycopg import Copy, errors, sql
+from psycopg.pq import ExecStatus
 
 from registry.core.errors import RefusedError
 
@@ -28,8 +29,6 @@ from .writers import FORMATS, Beside
 FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)  # the oldest a zip can say
 MANIFEST = "manifest.json"
 BLOCK = 2**20  # bytes read at once
-# A record of CSV: outside of quotes up to a line feed, whatever stands between quotes.
-LINE_END = re.compile(rb'((?:[^"\n]|"[^"]*")*)\n')
 ROWS = 32_768  # rows handed to the writers at once
 
 
@@ -116,7 +115,7 @@ class Delivery:
 
     def _blocks(
         self, view: sql.Identifier, table: Table
-    ) -> Generator[tuple[bytes, int], None, None]:
+    ) -> Generator[tuple[bytearray, int], None, None]:
         """The table as blocks of whole rows of CSV, each with its number of rows.
 
         Rows stand in the order of their keys alone: that of the registry's own keys would link.
@@ -130,14 +129,15 @@ class Delivery:
         )
         with self.cursor.copy(statement) as stream:
             block, rows = bytearray(), 0
-            for message in stream:  # PostgreSQL sends one a row
-                block += message
+            for message in _messages(stream):  # one a row, with a line feed at its end
+                block += message[:-1]
+                block += b"\r\n"  # as RFC 4180 has it
                 rows += 1
                 if rows == ROWS:
-                    yield _with_crlf(block, rows), rows
+                    yield block, rows
                     block, rows = bytearray(), 0
             if rows:
-                yield _with_crlf(block, rows), rows
+                yield block, rows
 
     def _of_forms(self) -> sql.Composable:
         forms = sorted({"", *(table.form for table in self.tables)})
@@ -147,11 +147,21 @@ class Delivery:
         (self.folder / name).write_bytes(text.encode())
 
 
-def _with_crlf(block: bytearray, rows: int) -> bytes:
-    """The rows with the line ends of RFC 4180; PostgreSQL ends them with a line feed alone."""
-    if block.count(b"\n") == rows:
-        return bytes(block.replace(b"\n", b"\r\n"))
-    return LINE_END.sub(rb"\1\r\n", bytes(block))  # some have line feeds inside quotes
+def _messages(stream: Copy) -> Iterator[memoryview]:
+    """What ``stream`` yields, taken from libpq in a third of the time; a million rows count."""
+    connection = stream.connection.pgconn
+    while True:
+        size, message = connection.get_copy_data(1)
+        if size > 0:
+            yield message
+        elif size == 0:  # nothing more has come yet
+            select([connection.socket], [], [])
+            connection.consume_input()
+        else:
+            break
+    while result := connection.get_result():
+        if result.status != ExecStatus.COMMAND_OK:
+            raise errors.error_from_result(result)
 
 
 def _incomplete(table: Table, delivered: int, expected: int) -> IncompleteError:

@@ -27,7 +27,7 @@ from registry.visits.schedule import BASELINE
 from . import as_of, inclusion, sharing_counts, worked_out
 from .models import Dataset, DatasetRequest, Pseudonym, StandIn
 from .profiles import EXAMINER_KEY, PROFILES, Profile
-from .tables import ABSENCES, tables
+from .tables import ABSENCES, Table, tables
 
 RELEASE_LOGIN = sql.Identifier("saphena_release")  # config/roles.sql
 
@@ -101,41 +101,56 @@ def _profile(profile: Profile) -> Iterator[sql.Composable]:
     schema, role = sql.Identifier(profile.schema), sql.Identifier(profile.schema)
     yield SQL("CREATE SCHEMA {}").format(schema)
     expected = []
-    for table in tables(profile):
+    for table, of_live in zip(tables(profile), tables(profile, as_of.live), strict=True):
         # A barrier: a function of the reader's own cannot look at rows before they are filtered.
-        yield SQL(
-            "CREATE VIEW {view} WITH (security_barrier) AS"
-            " SELECT {columns} FROM release.people p {rows} {joins}"
-            " WHERE p.profile = {profile}"
-        ).format(
-            view=sql.Identifier(profile.schema, table.name),
-            columns=SQL(", ").join(
-                SQL("{} AS {}").format(column.sql, sql.Identifier(column.name))
-                for column in table.columns
-            ),
-            rows=table.rows,
-            joins=table.joins,
-            profile=sql.Literal(profile.code),
+        yield SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(
+            sql.Identifier(profile.schema, table.name),
+            _either(profile, _rows(of_live), _rows(table)),
         )
-        expected.append(
-            SQL(
-                "SELECT {name} AS name, {form} AS form, count(*) AS rows FROM release.people p"
-                " {rows} WHERE p.profile = {profile}"
-                if table.name != ABSENCES
-                else "SELECT {name}, e.form, count(*) FROM release.people p {rows}"
-                " WHERE p.profile = {profile} GROUP BY e.form"
-            ).format(
-                name=sql.Literal(table.name),
-                form=sql.Literal(table.form),
-                rows=table.rows,
-                profile=sql.Literal(profile.code),
-            )
-        )
+        grouped = "GROUP BY e.form" if table.name == ABSENCES else ""
+        expected.append(_either(profile, _number(of_live), _number(table), grouped))
     yield SQL("CREATE VIEW {} WITH (security_barrier) AS {}").format(
-        sql.Identifier(profile.schema, "expected"), SQL(" UNION ALL ").join(expected)
+        sql.Identifier(profile.schema, "expected"),
+        SQL(" UNION ALL ").join(SQL("({})").format(one) for one in expected),
     )
     yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role)
     yield SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(schema, role)
+
+
+def _either(
+    profile: Profile, of_live: sql.Composed, of_then: sql.Composed, grouped: str = ""
+) -> sql.Composed:
+    """Rows read of the live tables while nothing was undone, else of those as of the cut-off.
+
+    The live ones take a fifth less of a large table's time, and hardly anything changes between the
+    cut-off of a new dataset and its reading. OFFSET keeps the barrier of the view up: the planner
+    takes a plain union apart, and with it the barrier.
+    """
+    return SQL(
+        "{of_live} WHERE p.profile = {profile} AND NOT EXISTS ({undone}) {grouped} UNION ALL "
+        "{of_then} WHERE p.profile = {profile} AND EXISTS ({undone}) {grouped} OFFSET 0"
+    ).format(
+        of_live=of_live,
+        of_then=of_then,
+        profile=sql.Literal(profile.code),
+        undone=SQL("SELECT FROM release.undone"),
+        grouped=SQL(grouped),
+    )
+
+
+def _rows(table: Table) -> sql.Composed:
+    columns = SQL(", ").join(
+        SQL("{} AS {}").format(column.sql, sql.Identifier(column.name)) for column in table.columns
+    )
+    return SQL("SELECT {} FROM release.people p {} {}").format(columns, table.rows, table.joins)
+
+
+def _number(table: Table) -> sql.Composed:
+    """How many rows a table must have, and by which form a request asks for them."""
+    form = SQL("e.form") if table.name == ABSENCES else sql.Literal(table.form)
+    return SQL("SELECT {} AS name, {} AS form, count(*) AS rows FROM release.people p {}").format(
+        sql.Literal(table.name), form, table.rows
+    )
 
 
 # The newest consent decides; a withdrawal of sharing holds for good.
@@ -196,7 +211,8 @@ BEGIN
             ON n.project_id = asked.project_id AND n.participant_id = p.id
         WHERE {left_out} IS NULL;
     WITH gone AS (
-        DELETE FROM release.people p WHERE NOT EXISTS (SELECT FROM release.consenting_now n
+        DELETE FROM release.people p WHERE EXISTS (SELECT FROM release.undone)
+            AND NOT EXISTS (SELECT FROM release.consenting_now n
             WHERE n.id = p.id AND n.allowed AND NOT n.withdrawn)
         RETURNING p.id
     ) INSERT INTO release.stopped SELECT id FROM gone;

@@ -30,6 +30,7 @@ from .tables import Table
 LEVEL = 1  # of libdeflate: as small as zlib's 6 in a fifth of its time
 AHEAD = 2  # blocks that may wait for a writer
 
+Block = bytes | bytearray
 Types = Mapping[str, int]  # column → the type of the view's column, as PostgreSQL numbers it
 
 
@@ -44,7 +45,7 @@ class Writer(Protocol):
 
     def __init__(self, path: Path, table: Table, types: Types) -> None: ...
 
-    def write(self, block: bytes, rows: int) -> None:
+    def write(self, block: Block, rows: int) -> None:
         """Add a block of CSV that holds so many rows."""
 
     def close(self) -> None:
@@ -60,7 +61,7 @@ class CsvWriter:
         names = ",".join(column.name for column in table.columns)
         self.write(f"{names}\r\n".encode(), 0)
 
-    def write(self, block: bytes, rows: int) -> None:
+    def write(self, block: Block, rows: int) -> None:
         self.file.write(deflate.gzip_compress(block, LEVEL))
         self.rows += rows
 
@@ -101,22 +102,21 @@ class ParquetWriter:
         self.parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
         self.convert = csv.ConvertOptions(
             column_types=plain | dict.fromkeys(self.codes, coded),
+            check_utf8=False,  # PostgreSQL did
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
-        texts = [name for name, kind in plain.items() if kind == pa.string()]
         self.out = parquet.ParquetWriter(
             path,
             self.schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=texts,
             write_statistics=False,  # nobody skips row groups of a file this small
         )
         self.rows = 0
 
-    def write(self, block: bytes, rows: int) -> None:
+    def write(self, block: Block, rows: int) -> None:
         read = self.csv.ReadOptions(
             column_names=self.schema.names, use_threads=False, block_size=len(block) + 1
         )
@@ -191,7 +191,7 @@ class Beside:
         self.thread = ThreadPoolExecutor(1)
         self.waiting: deque[Future[None]] = deque()
 
-    def write(self, block: bytes, rows: int) -> None:
+    def write(self, block: Block, rows: int) -> None:
         """Hand over a block. Raises what the writer raised on an earlier one."""
         while len(self.waiting) >= AHEAD:
             self.waiting.popleft().result()

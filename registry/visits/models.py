@@ -260,7 +260,8 @@ class FormEntry(SiteRecord):
     """The state of one form of one visit (or participant), leg and occurrence.
 
     Common to every form of every room: state, draft (the only place a draft lives, outside
-    history and datasets), revision for optimistic saving, lock.
+    history and datasets), revision for optimistic saving, lock. A trigger copies ``visit_code``
+    from its visit (``visits/walls.py``), so that millions of rows leave without looking for it.
     """
 
     class State(models.TextChoices):
@@ -270,7 +271,7 @@ class FormEntry(SiteRecord):
         VERIFIED = "verified", _("Verified")
 
     FINISHED = (State.COMPLETE, State.VERIFIED)
-    unrecorded = ("draft", "draft_by", "draft_at", "state", "revision")
+    unrecorded = ("draft", "draft_by", "draft_at", "state", "revision", "visit_code")
 
     participant = kept(
         models.ForeignKey(Participant, models.PROTECT, related_name="entries"), "withhold"
@@ -278,6 +279,7 @@ class FormEntry(SiteRecord):
     visit = kept(
         models.ForeignKey(Visit, models.PROTECT, null=True, related_name="entries"), "withhold"
     )
+    visit_code = kept(models.CharField(max_length=12, db_default="", editable=False), "release")
     form = kept(models.CharField(max_length=30), "release")
     limb = kept(models.CharField(max_length=5, choices=LIMBS, blank=True), "release", "Leg")
     occurrence = kept(models.CharField(max_length=12, blank=True), "release")

@@ -130,6 +130,22 @@ BEGIN
     RETURN NULL;
 END $$
 """
+# A code never changes, so a copy stays true.
+FILL_VISIT_CODE = """
+CREATE OR REPLACE FUNCTION registry_fill_visit_code() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    NEW.visit_code := COALESCE((SELECT code FROM visits_visit WHERE id = NEW.visit_id), '');
+    RETURN NEW;
+END $$
+"""
+REFUSE_CODE = """
+CREATE OR REPLACE FUNCTION registry_refuse_visit_code() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'A visit keeps its code.' USING ERRCODE = 'integrity_constraint_violation';
+END $$
+"""
 # What of a form's entry decides it.
 _DECIDES = (
     "({0}.state IN ('complete', 'verified') AND {0}.draft IS NULL,"
@@ -144,6 +160,8 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield sql.SQL(FILE_FALLS_AWAY)
     yield sql.SQL(TAKE_OFF)
     yield sql.SQL(KEEP_TO_SIGN)
+    yield sql.SQL(FILL_VISIT_CODE)
+    yield sql.SQL(REFUSE_CODE)
     for model in site_records():
         if issubclass(model, Crf | Attachment):
             yield sql.SQL(
@@ -171,4 +189,13 @@ def raise_walls() -> Iterator[sql.Composable]:
         "CREATE OR REPLACE TRIGGER c_keep_to_sign_changed AFTER UPDATE ON visits_formentry"
         f" FOR EACH ROW WHEN ({_DECIDES.format('OLD')} IS DISTINCT FROM {_DECIDES.format('NEW')})"
         " EXECUTE FUNCTION registry_keep_to_sign()"
+    )
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER a_fill_visit_code"
+        " BEFORE INSERT OR UPDATE OF visit_id, visit_code ON visits_formentry"
+        " FOR EACH ROW EXECUTE FUNCTION registry_fill_visit_code()"
+    )
+    yield sql.SQL(
+        "CREATE OR REPLACE TRIGGER a_refuse_code BEFORE UPDATE OF code ON visits_visit"
+        " FOR EACH ROW WHEN (OLD.code <> NEW.code) EXECUTE FUNCTION registry_refuse_visit_code()"
     )

@@ -35,6 +35,6 @@ def test_a_spoiled_file_is_refused(cohort, take, how):
     if how == "gone":
         file.unlink()
     else:
-        file.write_bytes(data[:-1] if how == "cut off" else b"x" + data[1:])
+        file.write_bytes(data[:-1] if how == "cut off" else bytes([data[0] ^ 1]) + data[1:])
     with user_scope(cohort.hiro), pytest.raises(ExportError, match="not the one that was made"):
         actions.open_copy(by=cohort.hiro, copy=copy)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from registry.core.dictionary import Kind
-from registry.exports.archive import _with_crlf
 from registry.exports.profiles import Column
 from registry.exports.tables import Table
 from registry.exports.writers import FORMATS, UnknownValueError
@@ -126,12 +125,3 @@ def test_any_text_comes_back_from_both(tmp_path_factory, rows):
     with gzip.open(written(folder, rows, "csv"), "rt", newline="", encoding="utf-8") as file:
         found = list(csv.reader(file, strict=True))[1:]
     assert found == [["" if value is None else value for value in row] for row in rows]
-
-
-@given(st.lists(LINE, min_size=1, max_size=9))
-def test_records_end_as_rfc_4180_has_it_and_line_feeds_inside_stay(rows):
-    """PostgreSQL ends a record with a line feed alone."""
-    lines = [",".join(map(as_csv, row)) for row in rows]
-    block = bytearray("".join(f"{line}\n" for line in lines).encode())
-    expected = "".join(f"{line}\r\n" for line in lines).encode()
-    assert _with_crlf(block, len(rows)) == expected

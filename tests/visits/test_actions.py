@@ -35,6 +35,21 @@ def test_enrolment_plans_every_visit_with_its_forms(cast, subject):
         }
 
 
+def test_an_entry_carries_the_code_of_its_visit_whatever_is_written(cast, subject):
+    with user_scope(cast.ana):
+        for visit in Visit.objects.filter(participant=subject):
+            assert set(visit.entries.values_list("visit_code", flat=True)) == {visit.code}
+        log = FormEntry.objects.create(participant=subject, form="event", occurrence="1")
+        FormEntry.objects.filter(participant=subject, form="vcss").update(visit_code="other")
+        log.refresh_from_db()
+        assert log.visit_code == ""
+        vcss = FormEntry.objects.filter(participant=subject, form="vcss").select_related("visit")
+        assert all(one.visit_code == one.visit.code for one in vcss)
+        assert not Change.objects.filter(changes__has_key="visit_code").exists()
+        with pytest.raises(DatabaseError, match="keeps its code"), transaction.atomic():
+            Visit.objects.filter(participant=subject, code="M03").update(code="M04")
+
+
 def test_a_visit_is_attended_once_its_day_is_possible(cast, subject):
     with user_scope(cast.ana):
         visit = Visit.objects.select_related("participant__site").get(
