@@ -21,7 +21,7 @@ def build_site_copy(site_id: int, copy_id: int) -> None:
 def sweep_builds() -> None:
     actions.sweep_copies()
     actions.sweep_builds()
-    actions.tell_ready()
+    actions.tell_ended()
 
 
 @shared_task

@@ -48,6 +48,26 @@ def test_the_mail_speaks_the_researchers_language(cohort, order):
     assert '<html lang="pt-br">' in letter.alternatives[0].content
 
 
+def test_a_mail_says_that_a_build_failed_save_to_who_cancelled_it(cohort, order):
+    dataset = order()
+    with user_scope(cohort.fay):
+        actions.cancel_dataset(by=cohort.fay, dataset=dataset)
+    tasks.sweep_builds()
+    assert not mail.outbox
+    again = actions.order_build(by=cohort.fay, request=dataset.request)
+    with user_scope(cohort.jun):
+        actions.cancel_dataset(by=cohort.jun, dataset=again)
+    for _ in range(2):
+        tasks.sweep_builds()
+    [letter] = mail.outbox
+    assert (letter.to, letter.subject) == (["fay@example.org"], "Your dataset could not be built")
+    [html] = letter.alternatives
+    for part in (letter.body, html.content):
+        for said in (f"/datasets/{again.pk}/", "There is no file of", "to have it built again"):
+            assert said in part
+        assert "ready" not in part
+
+
 def test_a_mail_that_did_not_go_goes_with_the_next_sweep(cohort, built, monkeypatch):
     def refuse(mail):
         raise ConnectionRefusedError

@@ -20,4 +20,4 @@ from .downloading import open_copy as open_copy
 from .downloading import require_empty as require_empty
 from .downloading import unpack as unpack
 from .errors import ExportError as ExportError
-from .telling import tell_ready as tell_ready
+from .telling import tell_ended as tell_ended

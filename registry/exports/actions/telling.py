@@ -7,6 +7,7 @@ import logging
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -19,26 +20,34 @@ from ..models import Dataset, DatasetProject, SiteCopy
 log = logging.getLogger(__name__)
 
 
-def tell_ready() -> None:
-    """Tell the researchers of finished datasets by mail, each once; runs each minute.
+def tell_ended() -> None:
+    """Tell researchers by mail that a build is ready or has failed, once each; runs each minute.
 
-    Not from the builder: links know every page, and with them every library of the registry. A
-    mail that cannot be sent is tried again by the next run.
+    Who cancelled a build himself is not told. Not from the builder: links know every page, and with
+    them every library of the registry. A mail that cannot be sent is tried again by the next run.
     """
-    untold = Dataset.objects.filter(state=Dataset.State.READY, told_at=None)
+    untold = (
+        Dataset.objects.exclude(state__in=Dataset.UNFINISHED)
+        .filter(told_at=None)
+        .exclude(cancelled_by=F("request__project__researcher"))
+    )
     for number in list(untold.values_list("pk", flat=True)):
         with transaction.atomic():
             # Another run that tells it holds it; a death after the mail sends it once more.
-            dataset = untold.filter(pk=number).select_for_update(skip_locked=True).first()
-            if dataset and _say_ready(dataset):
+            held = untold.filter(pk=number).select_for_update(of=("self",), skip_locked=True)
+            dataset = held.first()
+            if dataset and _say_ended(dataset):
                 Dataset.objects.filter(pk=number).update(told_at=timezone.now())
 
 
-def _say_ready(dataset: Dataset) -> bool:
-    project = dataset.request.project
+def _say_ended(dataset: Dataset) -> bool:
+    project, link = dataset.request.project, reverse("dataset", args=[dataset.pk])
     with translation.override(project.researcher.language):
-        subject, link = _("Your dataset is ready"), reverse("dataset", args=[dataset.pk])
-        return _send(project.researcher, "dataset_ready", subject, link, title=project.title)
+        if dataset.state == Dataset.State.READY:
+            name, subject = "dataset_ready", _("Your dataset is ready")
+        else:
+            name, subject = "dataset_failed", _("Your dataset could not be built")
+        return _send(project.researcher, name, subject, link, title=project.title)
 
 
 def say_deletions(project: DatasetProject, number: int) -> bool:
