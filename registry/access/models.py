@@ -178,6 +178,10 @@ class SiteRecords(models.QuerySet[Any]):
         sites = user.sites_with(permission) if user.is_authenticated else ()
         return self.filter(site__in=sites)
 
+    def for_user(self, user: Any) -> Self:
+        """Of the visible rows those that concern ``user``; of others he sees no history either."""
+        return self.visible_to(user)
+
 
 class SiteRecord(models.Model):
     """Base of every clinical, query and ledger table: it belongs to a site.

@@ -35,6 +35,9 @@ def history(request: UserRequest, label: str, key: int) -> HttpResponse:
         raise Http404 from None
     if not issubclass(model, SiteRecord):
         raise Http404
+    record = model.objects.filter(pk=key)
+    if record.exists() and not record.for_user(request.user).exists():
+        raise Http404
     sites = request.user.sites_with(model.history_needs)
     changes = (
         Change.objects.filter(label=label, key=key, site__in=sites)

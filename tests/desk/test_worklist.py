@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from registry.access.scope import user_scope
 from registry.participants.rules import study_number
-from registry.visits.actions import save_draft
+from registry.visits.actions import add_unscheduled_visit, save_draft
 
 from .. import build
 from ..posting import made_for
@@ -69,12 +69,12 @@ def test_filters(client, cast, overdue, chosen, wanted):
 
 
 def test_drafts_by_form_and_repeated_visit(client, cast):
-    visit = build.attended(cast.ana, build.participant(cast.ana))
+    someone, on, forms = build.participant(cast.ana), cast.tokyo.today, ["laboratory", "vcss"]
     with user_scope(cast.ana):
-        for form in ("laboratory", "vcss"):
+        visit = add_unscheduled_visit(by=cast.ana, participant=someone, on=on, forms=forms)
+        for form in forms:
             entry = visit.entries.filter(form=form).first()
             save_draft(by=cast.ana, entry=entry, raw={}, revision=0)
-        type(visit).objects.filter(pk=visit.pk).update(code="UNS-2")
     client.force_login(cast.ana)
     page = reverse("work_drafts")
     for chosen, rows in (

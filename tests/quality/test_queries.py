@@ -60,6 +60,8 @@ def test_queries_for_the_data_manager_are_the_data_managers(client, cast, query)
         assert (query.message in listed(client)) is sees
         assert (client.get(reverse("query", args=[query.pk])).status_code == 302) is sees
         assert (client.get(reverse("query_thread", args=[query.pk])).status_code == 200) is sees
+        changes = reverse("history", args=["quality.dataquery", query.pk])
+        assert (client.get(changes).status_code == 200) is sees
 
 
 def test_a_rules_thread_begins_with_what_it_found(client, cast, query):
