@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 from django.db import connections, transaction
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -11,6 +11,8 @@ from registry.exports import archive
 from registry.exports.archive import Delivery
 from registry.exports.profiles import PROFILES
 from registry.exports.tables import tables
+
+from .test_parquet import as_csv
 
 pytestmark = pytest.mark.django_db(databases=["owner"], transaction=False)
 VIEW = sql.Identifier("looks")
@@ -28,17 +30,9 @@ def blocks(rows):
     return [(bytes(block), number) for block, number in found]
 
 
-def as_csv(text):
-    """As PostgreSQL writes it: nothing for NULL, quotes where they are needed."""
-    if text is None:
-        return ""
-    if text in ("", "\\.") or set(text) & set(',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=9))
+@example(["\\.", "", None, "\r", "a\nb"])
 def test_records_end_as_rfc_4180_has_it_and_line_feeds_inside_stay(texts):
     rows = sql.SQL("SELECT * FROM (VALUES {}) AS v (participant, note)").format(
         sql.SQL(", ").join(sql.SQL("({}, {}::text)").format(*row) for row in enumerate(texts))
