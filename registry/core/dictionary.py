@@ -69,7 +69,8 @@ class Item:
     ``possible`` and ``expected`` are closed ranges in ``unit``; ``also`` maps each other unit of
     entry to the factor that turns it into ``unit``; ``when`` names the items (and the value or
     values) under which the item is asked, ``required_when`` those under which it must be answered;
-    ``choices`` are (code, label) in order; ``pattern`` is what a text must match as a whole.
+    ``choices`` are (code, label) in order, which is one of degree where they are ``ordered``;
+    ``pattern`` is what a text must match as a whole.
     """
 
     kind: Kind
@@ -78,6 +79,7 @@ class Item:
     unit: str = ""
     also: Mapping[str, float] = field(default_factory=dict)
     choices: tuple[tuple[str, str], ...] = ()
+    ordered: bool = False
     possible: Range | None = None
     expected: Range | None = None
     places: int = 0

@@ -38,7 +38,7 @@ class Ceap(LimbCrf):
     ceap_version = choice(
         "CEAP version", ["2020", "2004", "1994"], required=True, section="clinical"
     )
-    clinical = choice("Clinical class", CLASSES, required=True, section="clinical")
+    clinical = choice("Clinical class", CLASSES, ordered=True, required=True, section="clinical")
     symptomatic = yes_no("Symptomatic", required=True, section="clinical")
     etiology = multi(
         "Etiology",
@@ -84,6 +84,7 @@ class Ceap(LimbCrf):
             ("LII", "LII duplex or plethysmography"),
             ("LIII", "LIII invasive, CT or MR venography"),
         ],
+        ordered=True,
         required=True,
         section="advanced",
     )

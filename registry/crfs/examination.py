@@ -18,8 +18,10 @@ SEGMENTS = [*SYSTEM_OF, "none"]
 
 @crf("Examination")
 class Examination(LimbCrf):
-    pulses = choice("Foot pulses", ["normal", "weak", "absent"], required=True)
-    arterial_waveform = choice("Arterial waveform", ["triphasic", "biphasic", "monophasic"])
+    pulses = choice("Foot pulses", ["normal", "weak", "absent"], ordered=True, required=True)
+    arterial_waveform = choice(
+        "Arterial waveform", ["triphasic", "biphasic", "monophasic"], ordered=True
+    )
     abpi = number(
         "Ankle-brachial pressure index",
         possible=(0, 2.5),

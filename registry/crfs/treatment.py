@@ -79,6 +79,7 @@ class Treatment(LogCrf):
             ("20_to_40", "20 to 40 mmHg"),
             ("over_40", "over 40 mmHg"),
         ],
+        ordered=True,
         when={"kind": COMPRESSION},
     )
     removed_length_mm = number(

@@ -54,7 +54,7 @@ class Villalta(LimbCrf):
         possible=(0, 33),
     )
     # Under 5 none, 5 to 9 mild, 10 to 14 moderate, 15 or more or an open venous ulcer severe.
-    grade = at_saving(choice("Post-thrombotic syndrome", STEPS))
+    grade = at_saving(choice("Post-thrombotic syndrome", STEPS, ordered=True))
 
     places_from = ("leg_history", "event")
 

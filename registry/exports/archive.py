@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from select import select
 from typing import Any
@@ -21,10 +22,14 @@ from psycopg.pq import ExecStatus
 
 from registry.core.errors import RefusedError
 
-from .about import texts
+from .about.codebook import describe
+from .about.texts import texts
+from .formats import FORMATS, made, streamed
+from .formats.finished import Finished
+from .making import make, require_fit
 from .profiles import Profile
 from .tables import ABSENCES, Table
-from .writers import FORMATS, Beside
+from .writers import Beside
 
 FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)  # the oldest a zip can say
 MANIFEST = "manifest.json"
@@ -38,13 +43,18 @@ class IncompleteError(RefusedError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """Tables of a profile in some formats, read over a release cursor into a folder."""
+    """Tables of a profile in some formats, read over a release cursor into a folder.
+
+    ``moment`` is the cut-off, ``aside`` a folder for what does not leave.
+    """
 
     folder: Path
+    aside: Path
     cursor: Any
     profile: Profile
     tables: Sequence[Table]
     formats: Sequence[str]
+    moment: datetime
 
     def expected_rows(self) -> dict[str, int]:
         """Table → rows it must have, counted by the database without the pseudonyms."""
@@ -64,13 +74,15 @@ class Delivery:
         ``about`` goes into the manifest; ``said(stage, rows)`` is told of progress. Raises
         :class:`IncompleteError` when a table delivers another number of rows than expected.
         """
-        done, of_tables = 0, []
+        require_fit(self.formats, self.tables, expected)
+        done = 0
+        of_tables: list[dict[str, Any]] = []
         for table in self.tables:
-            files = {one: FORMATS[one].name_of(table.name) for one in self.formats}
-            delivered = self._write_table(table, files, done, said)
+            delivered = self._write_table(table, done, said)
             if delivered != expected[table.name]:
                 raise _incomplete(table, delivered, expected[table.name])
             done += delivered
+            files = {one: FORMATS[one].name_of(table.name) for one in self.formats}
             of_tables.append(
                 {
                     "table": table.name,
@@ -79,6 +91,13 @@ class Delivery:
                     "delivered": delivered,
                 }
             )
+        described = describe(self.profile, self.tables)
+        finished = Finished(self._parquet / FORMATS["parquet"].folder, described, self.moment)
+        for code, called in make(
+            finished, self.formats, self.folder, lambda stage, rows: said(stage, done + rows)
+        ):
+            for one in of_tables:
+                one.setdefault("names", {})[code] = called[one["table"]]
         manifest = {**about, "tables": of_tables}
         for name, text in texts(manifest, self.profile, self.tables).items():
             self._write_text(name, text)
@@ -86,19 +105,25 @@ class Delivery:
         self._write_text(MANIFEST, json.dumps(manifest, indent=2) + "\n")
         return manifest
 
-    def _write_table(
-        self, table: Table, files: dict[str, str], done: int, said: Callable[[str, int], None]
-    ) -> int:
+    @property
+    def _parquet(self) -> Path:
+        """Where Parquet is written: it may be wanted for the formats made of it alone."""
+        return self.folder if "parquet" in self.formats else self.aside
+
+    def _write_table(self, table: Table, done: int, said: Callable[[str, int], None]) -> int:
         view = sql.Identifier(self.profile.schema, table.name)
         self.cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(view))
         types = {column.name: column.type_code for column in self.cursor.description}
         rows = 0
         with ExitStack() as open_files:
             writers = []
-            for one, name in files.items():
-                path = self.folder / name
+            for code, one in streamed(
+                {*self.formats, "parquet"} if made(self.formats) else self.formats
+            ).items():
+                folder = self._parquet if code == "parquet" else self.folder
+                path = folder / one.name_of(table.name)
                 path.parent.mkdir(exist_ok=True)
-                writers.append(Beside(FORMATS[one].writer(path, table, types)))
+                writers.append(Beside(one.writer(path, table, types)))
                 open_files.callback(writers[-1].stop)
             # Closed at once when something fails: PostgreSQL may have rows to send still.
             blocks = open_files.enter_context(closing(self._blocks(view, table)))

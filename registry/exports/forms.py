@@ -14,10 +14,10 @@ from registry.access.forms import PlainForm
 from registry.access.models import Site
 
 from . import rules
+from .formats import FORMATS, USUAL
 from .models import DatasetProject, DatasetRequest
 from .profiles import PROFILES, SAFE_HARBOR
 from .words import month
-from .writers import FORMATS
 
 YEARS = 20  # back from this one, in which a period may be chosen
 CHOICES = (
@@ -98,7 +98,8 @@ class RequestForm(PlainForm):
         for name, pairs in choices.items():
             self.fields[name].choices = pairs  # type: ignore[attr-defined]
         self.initial.setdefault("profile", SAFE_HARBOR.code)
-        for name in ("formats", "arms", "forms"):
+        self.initial.setdefault("formats", list(USUAL))
+        for name in ("arms", "forms"):
             self.initial.setdefault(name, [code for code, _label in choices[name]])
         if project:
             del self.fields["title"], self.fields["purpose"]

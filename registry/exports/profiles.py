@@ -45,7 +45,7 @@ class Column:
     """One column of a dataset; ``sql`` is its expression, ``choices`` are code → label.
 
     ``masked``: in some rows its value is hidden, so no absence code of its item leaves either.
-    ``join`` is what ``sql`` reads beside the row.
+    ``ordered``: its choices stand in an order. ``join`` is what ``sql`` reads beside the row.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Column:
     choices: Mapping[str, str] = field(default_factory=dict)
     form: str = ""
     item: str = ""
+    ordered: bool = False
     masked: bool = False
     join: Composable = field(default_factory=partial(Composed, ()))
 
@@ -78,6 +79,7 @@ class As:
     name: str = ""
     unit: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
+    ordered: bool = False
     masked: bool = False
     join: str = ""
 
@@ -196,6 +198,7 @@ class Profile:
                 choices=rule.choices or (entry.choices if rule.kind == Kind.CHOICE else {}),
                 form=entry.form,
                 item=entry.name,
+                ordered=rule.ordered,
                 masked=rule.masked,
                 join=_written(rule.join, column),
             )
@@ -213,6 +216,7 @@ class Profile:
                     choices=rule.choices,
                     form=form,
                     item=name.partition(".")[2],
+                    ordered=rule.ordered,
                     join=sql.SQL(rule.join),
                 )
 
@@ -254,6 +258,7 @@ def _study_days(entry: Entry, column: sql.Composable) -> Iterator[Column]:
                 Kind.CHOICE,
                 _written(_PRECISION, column),
                 choices=_PRECISIONS,
+                ordered=True,
                 **about,
             )
         case Kind.YEAR:
@@ -295,6 +300,7 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
                 column,
                 unit=item.unit,
                 choices=entry.choices,
+                ordered=item.ordered or entry.kind == Kind.SCORE,
                 **about,
             )
         case Kind.TEXT if item.companion_of:  # a number as typed
@@ -420,6 +426,7 @@ SAFE_HARBOR = Profile(
             gettext_noop("Age at enrolment, ten-year bands"),
             unit="a",
             choices=_BANDS_OF_AGE,
+            ordered=True,
         ),
         "participant.enrolled_on": As(
             "extract(year FROM {c})::int", Kind.NUMBER, gettext_noop("Year of enrolment")
@@ -435,6 +442,7 @@ SAFE_HARBOR = Profile(
             gettext_noop("Body mass index, class of the WHO"),
             "bmi_class",
             choices=_BMI_CLASSES,
+            ordered=True,
         ),
         "history.systemic_sclerosis": As(
             _ANY_RARE,
@@ -530,6 +538,7 @@ LIMITED = Profile(
             gettext_noop("Age at the first ulcer, ten-year bands"),
             unit="a",
             choices=_BANDS_OF_AGE,
+            ordered=True,
             join=" LEFT JOIN release.first_ulcers a ON a.id = t.id",
         ),
         "ulcer.ulcer_outcome": As(

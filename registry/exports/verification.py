@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -16,9 +18,10 @@ from typing import IO, Protocol
 
 from django.utils.translation import gettext as _
 
-from .about import CODEBOOK, CODEBOOK_JSON
+from .about.codebook import CODEBOOK, CODEBOOK_JSON
 from .archive import BLOCK, MANIFEST
 
+CHUNK = 100_000  # rows read at once of a package's file
 # What reading a damaged zip, gzip, text or table raises.
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
 
@@ -87,10 +90,16 @@ def _problems(files: Files) -> Iterator[str]:
             manifest = json.load(file)
         digests: dict[str, str] = dict(manifest["sha256"])
         tables = [
-            (one["table"], dict(one["files"]), one["expected"], one["delivered"])
+            (
+                one["table"],
+                dict(one["files"]),
+                one.get("names", {}),
+                one["expected"],
+                one["delivered"],
+            )
             for one in manifest["tables"]
         ]
-        readers = {one: READERS[one] for _table, held, *_rows in tables for one in held}
+        readers = {one: READERS[one] for _table, held, *_about in tables for one in held}
     except (KeyError, TypeError, *DAMAGED):
         yield _("%(file)s: it is missing or cannot be read.") % {"file": MANIFEST}
         return
@@ -110,11 +119,17 @@ def _problems(files: Files) -> Iterator[str]:
         described = list(csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
     if CODEBOOK_JSON in sound:
         yield from _codebook_problems(files, described)
-    for table, held, expected, delivered in tables:
+    for table, held, called, expected, delivered in tables:
         columns = [row["column"] for row in described if row["table"] == table]
         for one, name in held.items():
             if name in sound:
-                yield from _file_problems(files, name, readers[one], columns, expected)
+                names = called.get(one) or dict(zip(columns, columns, strict=True))
+                if not set(columns) <= names.keys():
+                    yield _("%(file)s: the manifest does not name all of its columns.") % {
+                        "file": name
+                    }
+                header = list(names.values())
+                yield from _file_problems(files, name, readers[one], header, expected)
             elif name not in digests:
                 yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": name}
         if delivered != expected:
@@ -195,4 +210,31 @@ def _parquet(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
     return header, Counter({len(header): rows})
 
 
-READERS: dict[str, Reader] = {"csv": _csv, "parquet": _parquet}
+def _package(reader: str) -> Reader:
+    """Of a statistics package, by pyreadstat, which opens files by their names alone."""
+
+    def read(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+        import pyreadstat
+
+        with tempfile.NamedTemporaryFile(prefix="saphena-check-") as copy:
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            read_file = getattr(pyreadstat, reader)
+            try:
+                header = read_file(copy.name, metadataonly=True)[1].column_names
+                chunks = pyreadstat.read_file_in_chunks(read_file, copy.name, chunksize=CHUNK)
+                rows = sum(len(frame) for frame, _about in chunks)
+            except pyreadstat.ReadstatError as error:
+                raise ValueError(error) from error
+        return header, Counter({len(header): rows})
+
+    return read
+
+
+READERS: dict[str, Reader] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "stata": _package("read_dta"),
+    "spss": _package("read_sav"),
+    "xpt": _package("read_xport"),
+}

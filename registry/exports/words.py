@@ -11,10 +11,10 @@ from django.utils.translation import gettext, gettext_noop
 from registry.access.models import Site
 
 from . import rules
+from .formats import FORMATS
 from .models import DatasetRequest
 from .profiles import PROFILES, Profile
 from .tables import tables
-from .writers import FORMATS
 
 STAGES = {
     "turn": gettext_noop("waiting for another dataset to be built"),
@@ -33,8 +33,14 @@ def stage(code: str, profile: Profile) -> str:
     """Where a build stands: a stage of its own, or the table that is being written."""
     if code in STAGES:
         return gettext(STAGES[code])
+    made, _colon, name = code.rpartition(":")
     labels = {table.name: table.label for table in tables(profile)}
-    return gettext("writing “%(table)s”") % {"table": labels[code]} if code in labels else code
+    if name not in labels:
+        return code
+    if made in FORMATS:
+        words = {"table": labels[name], "format": FORMATS[made].label}
+        return gettext("writing “%(table)s” for %(format)s") % words
+    return gettext("writing “%(table)s”") % {"table": labels[name]}
 
 
 def choices(asked: DatasetRequest) -> list[tuple[str, str]]:

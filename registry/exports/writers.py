@@ -14,9 +14,8 @@ from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import deflate
 from django.utils.translation import gettext as _
@@ -161,26 +160,6 @@ def _metadata(column: Column) -> dict[str, str]:
     choices = json.dumps(dict(column.choices), ensure_ascii=False) if column.choices else ""
     about = {"label": column.label, "unit": column.unit, "choices": choices}
     return {name: value for name, value in about.items() if value}
-
-
-@dataclass(frozen=True)
-class Format:
-    """What a researcher may ask for."""
-
-    label: str
-    folder: str
-    suffix: str
-    writer: type[Writer]
-
-    def name_of(self, table: str) -> str:
-        """The name of a table's file."""
-        return f"{self.folder}/{table}{self.suffix}"
-
-
-FORMATS: Final[Mapping[str, Format]] = {
-    "csv": Format("CSV", "csv", ".csv.gz", CsvWriter),
-    "parquet": Format("Parquet", "parquet", ".parquet", ParquetWriter),
-}
 
 
 class Beside:

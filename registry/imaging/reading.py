@@ -51,7 +51,11 @@ class Reading(SiteRecord):
     at = kept(models.DateTimeField(auto_now_add=True), "withhold")
     mode = choice("Mode", ["independent", "paired"], required=True, absence=False)
     quality = choice(
-        "Quality of the film", ["good", "limited", "unreadable"], required=True, absence=False
+        "Quality of the film",
+        ["good", "limited", "unreadable"],
+        ordered=True,
+        required=True,
+        absence=False,
     )
     calcification = choice("Calcification", CALCIFICATION, required=True, absence=False)
     pattern = choice(

@@ -93,9 +93,10 @@ class UlcerAssessment(Crf):
             ("full_thickness", "full thickness"),
             ("to_fascia_or_bone", "to fascia or bone"),
         ],
+        ordered=True,
         when=OPEN,
     )
-    exudate = choice("Exudate", ["none", "light", "moderate", "heavy"], when=OPEN)
+    exudate = choice("Exudate", ["none", "light", "moderate", "heavy"], ordered=True, when=OPEN)
     exudate_type = choice("Type of exudate", ["serous", "purulent", "bloody"], when=OPEN)
     infection = yes_no("Infection", when=OPEN)
     slough_percent = number("Slough", unit="%", possible=(0, 100), when=OPEN)

@@ -10,10 +10,11 @@ import pytest
 from django.utils.translation import override
 
 from registry.core import codebook as core
-from registry.exports.about import codebook, made, stata, texts
+from registry.exports.about import codebook, made, stata
+from registry.exports.about.texts import texts
+from registry.exports.formats import FORMATS, coding
 from registry.exports.profiles import PROFILES, As, Merged
 from registry.exports.tables import tables
-from registry.exports.writers import FORMATS
 
 MANIFEST = {
     "request": 7,
@@ -214,12 +215,12 @@ NAME = re.compile("[A-Za-z_][A-Za-z0-9_]{0,31}")
 
 def test_names_and_labels_fit_stata(described):
     for one in described:
-        names = [stata.short(column.name) for column in one.table.columns]
+        names = [coding.short(column.name) for column in one.table.columns]
         assert len(set(names)) == len(names), one.table.name
         assert all(NAME.fullmatch(name) for name in names)
         assert not RESERVED & set(names)
         assert NAME.fullmatch(f"read_{one.table.name}")
-        assert all(len(stata.variable_label(column)) <= 80 for column in one.table.columns)
+        assert all(len(coding.label(column, 80)) <= 80 for column in one.table.columns)
     names = list(stata.value_labels(described).values())
     assert len(set(names)) == len(names)
     assert all(NAME.fullmatch(name) for name in names)
@@ -234,7 +235,7 @@ def test_names_and_labels_fit_stata(described):
     ],
 )
 def test_long_names_are_shortened_from_their_first_word_on(name, fits):
-    assert stata.short(name) == fits
+    assert coding.short(name) == fits
 
 
 def test_the_do_file_is_well_formed(profile):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from registry.core.dictionary import Kind
+from registry.exports.formats import FORMATS
 from registry.exports.profiles import Column
 from registry.exports.tables import Table
-from registry.exports.writers import FORMATS, UnknownValueError
+from registry.exports.writers import UnknownValueError
 
 TEXT, NUMERIC, INT = 25, 1700, 23
 CODES = {"C0": "none", "C6": "ulcer, “open”"}

@@ -83,7 +83,10 @@ def describe(profile: Profile, tables: Sequence[Table]) -> list[DescribedTable]:
             section=entry.item.section if entry else "",
             possible=entry.item.possible if entry and as_entered else None,
             expected=entry.item.expected if entry and as_entered else None,
-            absent=column.form in FORMS and entry is not None and entry.item.absence,
+            absent=column.form in FORMS
+            and entry is not None
+            and entry.item.absence
+            and entry.item.typed,
             asked_when=asked.get(at, ""),
             made=how_made(profile, column, entry, key=key),
         )

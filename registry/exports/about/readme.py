@@ -9,9 +9,9 @@ from typing import Any
 from registry.core.dictionary import ABSENCE_CODES
 
 from .. import rules
+from ..formats import FORMATS
 from ..profiles import Profile
 from ..tables import Table
-from ..writers import FORMATS
 from .loaders import readable
 
 WIDTH = 78

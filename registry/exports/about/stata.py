@@ -5,17 +5,18 @@ Stata's limits: 32 characters for names, 80 for the labels of variables and data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from django.template.loader import render_to_string
 
 from registry.core.dictionary import ABSENCE_CODES, Kind
 
+from ..formats.coding import are_numbers, label, numbers, short
 from ..profiles import NO_YES, Column
 from .codebook import Described, DescribedTable
 
-NAME, LABEL, STEM = 32, 80, 4
+LABEL = 80
 MISSING: Final = dict(zip(ABSENCE_CODES, (".a", ".b", ".c", ".d", ".e"), strict=True))
 
 Choices = tuple[tuple[str, str], ...]
@@ -31,22 +32,6 @@ def do_file(described: Sequence[DescribedTable]) -> str:
         "missing": [(code, MISSING[code], label) for code, label in ABSENCE_CODES.items()],
     }
     return render_to_string("exports/dataset/load.do", about)
-
-
-def short(name: str) -> str:
-    """The name, its words cut to four letters from the first on until it fits."""
-    words = name.split("_")
-    for place, word in enumerate(words):
-        if len("_".join(words)) <= NAME:
-            break
-        words[place] = word[:STEM]
-    return "_".join(words)
-
-
-def variable_label(column: Column) -> str:
-    """The label with its unit, cut at Stata's limit."""
-    label = f"{column.label} [{column.unit}]" if column.unit else column.label
-    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
 
 
 def value_labels(described: Sequence[DescribedTable]) -> dict[Choices, str]:
@@ -115,22 +100,17 @@ def _labelled(about: Described) -> bool:
 
 def _value_label(name: str, choices: Choices) -> Iterator[str]:
     """Codes that are numbers keep them; others are counted from 1, as ``saphena_code`` does."""
-    codes = [code for code, _label in choices]
-    values = codes if _numbers(codes) else range(1, len(codes) + 1)
-    pairs = (f"{value} {quoted(label)}" for value, (_, label) in zip(values, choices, strict=True))
+    values = numbers(dict(choices))
+    pairs = (f"{values[code]} {quoted(text)}" for code, text in choices)
     yield " ///\n        ".join([f"    saphena_label {name}", *pairs])
-
-
-def _numbers(codes: Iterable[str]) -> bool:
-    return all(code.isdigit() for code in codes)
 
 
 def _variable(about: Described, names: Mapping[Choices, str]) -> Iterator[str]:
     column, name = about.column, short(about.column.name)
-    if column.kind == Kind.CHOICE and not _numbers(column.choices):
+    if column.kind == Kind.CHOICE and not are_numbers(column.choices):
         yield f"    saphena_code {name} {' '.join(map(quoted, column.choices))}"
     elif _numeric(column):
         yield f"    saphena_number {name}"
     if _labelled(about):
         yield f"    label values {name} {names[_choices(column)]}"
-    yield f"    label variable {name} {quoted(variable_label(column))}"
+    yield f"    label variable {name} {quoted(label(column, LABEL))}"

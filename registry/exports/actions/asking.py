@@ -13,9 +13,9 @@ from registry.access.models import Site, User
 from registry.access.roles import Permission
 
 from .. import rules
+from ..formats import FORMATS, USUAL
 from ..models import Dataset, DatasetProject, DatasetRequest
 from ..profiles import PROFILES, Profile
-from ..writers import FORMATS
 from .errors import ExportError
 
 
@@ -29,7 +29,7 @@ def request_dataset(
     title: str = "",
     purpose: str = "",
     project: DatasetProject | None = None,
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: Sequence[str] = USUAL,
     sites: Sequence[int] = (),
     enrolled_from: date | None = None,
     enrolled_to: date | None = None,

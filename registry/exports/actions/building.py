@@ -24,6 +24,7 @@ from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
 from ..changes import changes, columns_of
+from ..making import passes
 from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
 from ..tables import tables_for
@@ -118,13 +119,16 @@ def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str,
     earlier = earlier_release(dataset)
     people = record_people(cursor, earlier)
     cursor.execute(f'SET LOCAL ROLE "{profile.schema}"')
-    delivery = Delivery(folder, cursor, profile, chosen, asked.formats)
+    assert dataset.cut_off
+    delivery = Delivery(
+        folder, folder.parent, cursor, profile, chosen, asked.formats, dataset.cut_off
+    )
     expected = delivery.expected_rows()
-    dataset.rows_expected = sum(expected.values())
+    dataset.rows_expected = passes(asked.formats) * sum(expected.values())
     about: dict[str, Any] = {
         "request": asked.pk,
         "profile": profile.code,
-        "cut_off": dataset.cut_off.astimezone(UTC).isoformat(),  # type: ignore[union-attr]
+        "cut_off": dataset.cut_off.astimezone(UTC).isoformat(),
         "protocol_version": CURRENT.version,
         "codebook_version": codebook.version(),
         "code_version": code_version(),

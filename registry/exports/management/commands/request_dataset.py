@@ -13,9 +13,9 @@ from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.core.errors import RefusedError
 from registry.exports import actions, rules
+from registry.exports.formats import FORMATS, USUAL
 from registry.exports.models import DatasetProject
 from registry.exports.profiles import PROFILES, SAFE_HARBOR
-from registry.exports.writers import FORMATS
 
 DEMO = settings.BASE_DIR / "fixtures" / "demo_study.json"
 
@@ -29,12 +29,18 @@ class Command(BaseCommand):
         )
         parser.add_argument("--purpose", default="", help="of a new project")
         parser.add_argument("--profile", default=SAFE_HARBOR.code, choices=list(PROFILES))
-        for name, known in (("formats", FORMATS), ("forms", rules.forms()), ("arms", rules.arms())):
+        forms, arms = list(rules.forms()), list(rules.arms())
+        for name, known, usual in (
+            ("formats", list(FORMATS), list(USUAL)),
+            ("forms", forms, forms),
+            ("arms", arms, arms),
+        ):
+            unsaid = "all" if usual == known else ",".join(usual)
             parser.add_argument(
                 f"--{name}",
-                default=list(known),
+                default=usual,
                 type=lambda text: [part.strip() for part in text.split(",") if part.strip()],
-                help=f"separated by commas; all when not given: {', '.join(known)}",
+                help=f"separated by commas, {unsaid} when not given: {', '.join(known)}",
             )
         parser.add_argument(
             "--by", metavar="E-MAIL", help="the researcher; in the demo there is one"

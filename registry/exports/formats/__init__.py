@@ -1,0 +1,75 @@
+"""The formats that a researcher may ask for.
+
+Some are written as the rows come; the others are made of the finished tables, which are Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..about.codebook import DescribedTable
+from ..writers import CsvWriter, ParquetWriter, Writer
+from . import spss, stata, transport
+from .finished import Finished
+
+MOST_VALUES: Final = 60_000_000
+"""Values of a table, rows by columns, that packages' formats take: they hold it in memory."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """``folder`` holds the file of each table, its name ended by ``suffix``."""
+
+    label: str
+    folder: str
+    suffix: str
+
+    def name_of(self, table: str) -> str:
+        """The name of a table's file."""
+        return f"{self.folder}/{table}{self.suffix}"
+
+
+@dataclass(frozen=True)
+class Streamed(Format):
+    """Written row by row, whatever their number."""
+
+    writer: type[Writer]
+
+
+@dataclass(frozen=True)
+class Made(Format):
+    """``write`` makes a table's file and says which names its columns have there.
+
+    ``beside`` writes what goes with all of them into their folder. Tables of more than
+    ``most_values`` are refused before a build begins to write.
+    """
+
+    write: Callable[[Finished, DescribedTable, Path], Mapping[str, str]]
+    beside: Callable[[Finished, Path], None] | None = None
+    most_values: int | None = None
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "csv": Streamed("CSV", "csv", ".csv.gz", CsvWriter),
+    "parquet": Streamed("Parquet", "parquet", ".parquet", ParquetWriter),
+    "stata": Made("Stata", "stata", ".dta", stata.write, most_values=MOST_VALUES),
+    "spss": Made("SPSS", "spss", ".sav", spss.write, most_values=MOST_VALUES),
+    "xpt": Made(
+        "SAS transport", "xpt", ".xpt", transport.write, transport.write_formats, MOST_VALUES
+    ),
+}
+USUAL: Final = ("csv", "parquet")
+"""Which formats are meant where none is named."""
+
+
+def streamed(chosen: Iterable[str]) -> dict[str, Streamed]:
+    """Those of the ``chosen`` that are written as rows come."""
+    return {code: one for code in chosen if isinstance(one := FORMATS[code], Streamed)}
+
+
+def made(chosen: Iterable[str]) -> dict[str, Made]:
+    """Those of the ``chosen`` that are made of the finished tables."""
+    return {code: one for code in chosen if isinstance(one := FORMATS[code], Made)}

@@ -1,0 +1,85 @@
+"""The finished tables of a dataset: Parquet, of which every further format is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from registry.core.dictionary import ABSENCE_CODES, Kind
+
+from ..about.codebook import DescribedTable
+from ..tables import ABSENCES
+
+KEYS_OF_ABSENCES = {"ulcer": "occurrence"}  # what a table's key is called there, if not alike
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why an item is missing: rows of its table, and of each the place in ABSENCE_CODES, from 1."""
+
+    rows: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The ``tables`` in ``folder``, as Parquet.
+
+    ``moment`` is the cut-off: a file that says when it was made says this.
+    """
+
+    folder: Path
+    tables: Sequence[DescribedTable]
+    moment: datetime
+
+    def path(self, table: str) -> Path:
+        return self.folder / f"{table}.parquet"
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        from pyarrow import parquet
+
+        return int(parquet.read_metadata(self.path(table)).num_rows)
+
+    def read(self, described: DescribedTable) -> Any:
+        """A table (``pyarrow.Table``), its texts as dictionaries, for they repeat."""
+        from pyarrow import parquet
+
+        texts = [one.name for one in described.table.columns if one.kind != Kind.CHOICE]
+        path = self.path(described.table.name)
+        return parquet.read_table(path, read_dictionary=texts).combine_chunks()
+
+    def reasons(self, described: DescribedTable, rows: Any) -> Mapping[str, Reasons]:
+        """Item → why it is missing in some of the table's ``rows``."""
+        import pyarrow as pa
+        from pyarrow import compute, parquet
+
+        forms = {about.column.form for about in described.columns if about.absent}
+        keys = [key.name for key in described.table.keys]
+        if not forms:
+            return {}
+        found = parquet.read_table(
+            self.path(ABSENCES), filters=compute.field("form").isin(sorted(forms))
+        )
+
+        def text(table: Any, name: str) -> Any:
+            return compute.fill_null(table[name].cast(pa.string()), "")
+
+        there = [KEYS_OF_ABSENCES.get(key, key) for key in keys]
+        codes = {name: text(found, name) for name in (*there, "item", "code")}
+        of_rows = {name: text(rows, key) for key, name in zip(keys, there, strict=True)}
+        joined = pa.table(codes).join(
+            pa.table(of_rows | {"row": np.arange(rows.num_rows)}), there, join_type="inner"
+        )
+        items, numbers = joined["item"].to_numpy(), joined["row"].to_numpy()
+        places = 1 + compute.index_in(joined["code"], pa.array(list(ABSENCE_CODES))).to_numpy()
+        return {
+            item: Reasons(numbers[items == item], places[items == item])
+            for item in sorted(set(items))
+        }

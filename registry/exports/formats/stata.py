@@ -1,0 +1,113 @@
+"""Stata's files (.dta, format 118: Stata 14 and later), with labels and its missing values.
+
+https://www.stata.com/help.cgi?dta
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from registry.core.dictionary import ABSENCE_CODES
+
+from ..about.codebook import DescribedTable
+from .finished import Finished
+from .variables import Limits, Variable, arrow, doubles, is_text, require_fit, texts, variables, why
+
+LABEL = 80
+VERSION = 118
+LIMITS = Limits(text=2045, padded=False, largest=8.9884656743115e307)
+# Above the numbers of each type stands its missing value, then those from .a on.
+MISSING: Final[Mapping[str, int]] = {"i1": 101, "i2": 32_741, "i4": 2_147_483_621}
+MISSING_DOUBLE, STEP = (
+    0x7FE0_0000_0000_0000,
+    40,
+)  # its bits, and by how many the others' are shifted
+
+Missing = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # rows; of each, 0 for . and 1 for .a
+
+
+def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
+    """Write a table; column → its name in the file. Raises :class:`UnfitError`."""
+    import pandas as pd
+
+    table, rows = described.table, finished.read(described)
+    reasons = finished.reasons(described, rows)
+    held = variables(described, beside=False)
+    columns: dict[str, Any] = {}
+    missing: dict[str, Missing] = {}
+    for variable in held:
+        found = arrow(rows, variable, reasons)
+        require_fit(table, rows, variable.column, found, LIMITS)
+        if is_text(found):
+            columns[variable.name] = texts(found)
+            continue
+        columns[variable.name] = _numbers(found)
+        at = np.flatnonzero(found.is_null())
+        missing[variable.name] = at, why(variable, reasons, len(found))[at]
+    frame = pd.DataFrame(columns, copy=False)
+    frame.to_stata(
+        path,
+        write_index=False,
+        version=VERSION,
+        byteorder="<",
+        time_stamp=finished.moment.astimezone(UTC).replace(tzinfo=None),
+        data_label=table.label[:LABEL],
+        variable_labels={one.name: one.label(LABEL) for one in held},
+        value_labels={one.name: labels for one in held if (labels := _labels(one))},
+    )
+    if len(frame):
+        _say_missing(path, frame, missing)
+    return {one.column.name: one.name for one in held}
+
+
+def _numbers(values: Any) -> Any:
+    """Whole numbers in as few bytes as they come, others as doubles."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(values.type) and values.type.bit_width <= 32:
+        return values.fill_null(0).to_numpy()
+    return doubles(values)
+
+
+def _labels(variable: Variable) -> dict[int, str]:
+    """Number → label, the missing values' among them."""
+    labels = variable.labels
+    if variable.reasons:
+        for place, text in enumerate(ABSENCE_CODES.values(), 1):
+            labels[MISSING["i4"] + place] = text
+    return labels
+
+
+def _say_missing(path: Path, frame: Any, missing: Mapping[str, Missing]) -> None:
+    """Put Stata's missing values in their places: ``.``, or .a to .e where the reason is known.
+
+    pandas writes no other than ``.``. Rows have one width, so values are found by counting.
+    """
+    row = np.dtype([(name, _type(frame[name])) for name in frame.columns])
+    with path.open("rb") as file:
+        head = file.read(1024)
+    parts = struct.unpack_from("<14q", head, head.index(b"<map>") + len(b"<map>"))
+    first, after = parts[9] + len(b"<data>"), parts[10] - len(b"</data>")
+    assert after - first == row.itemsize * len(frame), "pandas wrote other types than it was given"
+    records = np.memmap(path, row, "r+", first, (len(frame),))
+    for name, (rows, places) in missing.items():
+        kind = row[name].str[1:]
+        if kind in MISSING:
+            records[name][rows] = MISSING[kind] + places
+        else:
+            records[name][rows] = (MISSING_DOUBLE + (places << STEP)).view(np.float64)
+    records.flush()
+
+
+def _type(values: Any) -> str:
+    """The type of a column's values in the file, as numpy's."""
+    if values.dtype == object:
+        return f"S{max([1, *(len(word.encode()) for word in values.unique())])}"
+    return "<" + values.dtype.str[1:]

@@ -1,0 +1,81 @@
+"""SAS transport files, version 8 (.xpt), and a program with their formats.
+
+Names and labels have the lengths of SAS 8. Transport files hold no labels of values: those stand
+in ``formats.sas``. Why a value is missing stands in a variable of its own.
+
+https://support.sas.com/content/dam/SAS/support/en/technical-papers/record-layout-of-a-sas-version-8-or-9-data-set-in-sas-transport-format.pdf
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from ..about.codebook import DescribedTable
+from .coding import NAME
+from .finished import Finished
+from .variables import Limits, arrow, doubles, is_text, require_fit, texts, variables
+
+Labels = tuple[tuple[int, str], ...]
+
+LABEL = 255
+# IBM's doubles, as SAS transport files have them.
+LIMITS = Limits(text=32_767, padded=True, largest=7.2e75, smallest=5.4e-79)
+MADE_AT = re.compile(rb"[0-9]{2}[A-Z]{3}[0-9]{2}:[0-9]{2}:[0-9]{2}:[0-9]{2}")
+HEADERS = 80 * 10  # bytes of the records that may say when the file was made
+
+
+def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
+    """Write a table; column → its name in the file. Raises :class:`UnfitError`."""
+    import pandas as pd
+    import pyreadstat
+
+    table, rows = described.table, finished.read(described)
+    reasons = finished.reasons(described, rows)
+    held = variables(described, beside=True)
+    columns: dict[str, Any] = {}
+    for variable in held:
+        found = arrow(rows, variable, reasons)
+        require_fit(table, rows, variable.column, found, LIMITS)
+        columns[variable.name] = texts(found) if is_text(found) else doubles(found)
+    pyreadstat.write_xport(
+        pd.DataFrame(columns, copy=False),
+        path,
+        file_label=table.label,
+        column_labels=[one.label(LABEL) for one in held],
+        table_name=table.name,
+        file_format_version=8,
+    )
+    made = finished.moment.astimezone(UTC).strftime("%d%b%y:%H:%M:%S").upper().encode()
+    with path.open("r+b") as file:
+        head = file.read(HEADERS)
+        file.seek(0)
+        file.write(MADE_AT.sub(made, head))
+    return {one.column.name: one.name for one in held}
+
+
+def write_formats(finished: Finished, folder: Path) -> None:
+    """Write ``formats.sas``: the labels of all values, and which variables have them."""
+    tables = {one.table.name: variables(one, beside=True) for one in finished.tables}
+    names: dict[Labels, str] = {}
+    for variable in chain(*tables.values()):
+        if labels := tuple(variable.labels.items()):
+            # Numbered, for two may be cut alike; a format's name must not end with a digit.
+            names.setdefault(labels, f"{variable.name[: NAME - 5]}_{len(names) + 1}_")
+    about = {
+        "formats": [
+            (name, [(number, text.replace("'", "''")) for number, text in labels])
+            for labels, name in names.items()
+        ],
+        "tables": {
+            table: [(one.name, names[tuple(one.labels.items())]) for one in held if one.labels]
+            for table, held in tables.items()
+        },
+    }
+    text = render_to_string("exports/dataset/formats.sas", about)
+    (folder / "formats.sas").write_bytes(text.encode())

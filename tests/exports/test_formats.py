@@ -1,0 +1,116 @@
+"""Datasets in every format: what is made of the tables holds them, and proves itself."""
+
+import dataclasses
+import io
+import json
+import re
+
+import pytest
+from pyarrow import parquet
+
+from registry.core.dictionary import ABSENCE_CODES
+from registry.exports import formats, tasks
+from registry.exports.formats import FORMATS, made
+from registry.exports.verification import problems
+from registry.exports.writers import ParquetWriter
+
+from . import test_packages as packages
+from .conftest import made as made_of
+from .conftest import stored
+
+EVERY = list(FORMATS)
+PACKAGES = list(packages.READ)
+
+
+@pytest.fixture
+def opened(built):
+    return built("limited", formats=EVERY, forms=["ceap", "laboratory", "vcss", "xray", "ulcers"])
+
+
+def package(opened, form, table, folder):
+    path = folder / f"table{FORMATS[form].suffix}"
+    path.write_bytes(opened.files[FORMATS[form].name_of(table)])
+    return packages.READ[form](path)
+
+
+def in_package(value, codes):
+    """A value of Parquet as packages hold it; ``codes`` are those of its column's codebook."""
+    if isinstance(value, str) and codes:
+        return int(value) if all(code.isdigit() for code in codes) else codes.index(value) + 1
+    return value
+
+
+@pytest.mark.parametrize("form", PACKAGES)
+def test_every_table_says_what_parquet_says(opened, form, tmp_path):
+    described = json.loads(opened.files["codebook.json"])
+    for about in described["tables"]:
+        table = about["table"]
+        rows = parquet.read_table(io.BytesIO(opened.files[f"parquet/{table}.parquet"]))
+        frame = package(opened, form, table, tmp_path)
+        names = next(one for one in opened.manifest["tables"] if one["table"] == table)["names"]
+        assert list(frame.columns) == list(names[form].values())
+        assert len(frame) == rows.num_rows
+        for column in about["columns"]:
+            codes = [choice["code"] for choice in column["choices"]]
+            found = frame[names[form][column["column"]]].tolist()
+            for value, want in zip(found, rows[column["column"]].to_pylist(), strict=True):
+                want = in_package(want, codes)
+                if want is not None:
+                    assert value == want
+                elif not isinstance(value, str):
+                    packages.reason(form, value)  # it is one of the missing values
+                else:
+                    assert value == ""
+
+
+@pytest.mark.parametrize("form", PACKAGES)
+def test_reasons_stand_where_the_table_of_absence_codes_says(opened, form, tmp_path):
+    codes = parquet.read_table(io.BytesIO(opened.files["parquet/absence_codes.parquet"]))
+    said = [row for row in codes.to_pylist() if row["form"] == "laboratory"]
+    assert said
+    frame = package(opened, form, "laboratory", tmp_path)
+    of_table = frame.set_index(["participant", "visit"])
+    for row in said:
+        name = f"laboratory_{row['item']}"
+        if form == "xpt":
+            found = of_table.loc[(row["participant"], row["visit"]), f"{name}_absent"]
+            assert found == list(ABSENCE_CODES).index(row["code"]) + 1
+        else:
+            found = of_table.loc[(row["participant"], row["visit"]), name]
+            assert packages.reason(form, found) == row["code"]
+
+
+def test_it_proves_itself(opened, tmp_path):
+    path = tmp_path / "dataset.zip"
+    path.write_bytes(opened.data)
+    assert list(problems(path)) == []
+
+
+def test_parquet_goes_along_only_where_it_is_asked_for(built):
+    opened = built(formats=["stata"], forms=["vcss"])
+    folders = {name.partition("/")[0] for name in opened.files if "/" in name}
+    assert folders == {"stata"}
+
+
+@pytest.mark.parametrize("form", made(EVERY))
+def test_a_table_that_a_format_cannot_take_is_refused_before_it_is_written(
+    order, form, monkeypatch
+):
+    small = dataclasses.replace(FORMATS[form], most_values=3)
+    monkeypatch.setattr(formats, "FORMATS", FORMATS | {form: small})
+    monkeypatch.setattr(ParquetWriter, "write", None)  # nothing is written before
+    dataset = order(formats=[form])
+    tasks.build_dataset(dataset.pk)
+    dataset.refresh_from_db()
+    assert dataset.state == "failed"
+    assert re.fullmatch(
+        r"participants: its \d+ values are more than .* takes, which is 3\. .*", dataset.error
+    )
+    assert stored() == []
+
+
+def test_the_bar_counts_the_rows_of_every_pass(order):
+    dataset = order(formats=["csv", "stata", "xpt"], forms=["ceap"])
+    opened = made_of(dataset)
+    rows = sum(one["delivered"] for one in opened.manifest["tables"])
+    assert dataset.rows_done == dataset.rows_expected == 3 * rows
