@@ -21,6 +21,7 @@ from django.urls import reverse
 from registry.access.models import User
 from registry.access.scope import user_scope
 from registry.exports import actions, tasks
+from registry.exports.formats import FORMATS as EVERY
 from registry.exports.models import Dataset, DatasetProject, SiteCopy
 from registry.exports.profiles import PROFILES
 from registry.imaging.models import Reading
@@ -164,12 +165,12 @@ def finished(
     django_db_blocker: Any,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, OpenedDataset]:
-    """Profile → a dataset of the cohort as it is, for tests that only read."""
+    """Profile → a dataset of the cohort as it is, in every format, for tests that only read."""
     with (
         django_db_blocker.unblock(),
         apart(cohort_database, "finished", tmp_path_factory) as cast,
     ):
-        return {profile: made(ordered(cast, profile)) for profile in PROFILES}
+        return {profile: made(ordered(cast, profile, formats=list(EVERY))) for profile in PROFILES}
 
 
 @pytest.fixture

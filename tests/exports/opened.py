@@ -7,11 +7,13 @@ import gzip
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pyreadstat
 from django.core.files.storage import default_storage
 from pyarrow import parquet
 
@@ -80,6 +82,12 @@ class OpenedDataset(Opened):
                 rows = parquet.read_table(io.BytesIO(data))
                 about = [rows.schema.metadata, *(field.metadata for field in rows.schema)]
                 parts.append(f"{about} {rows.to_pylist()}".encode())
+            if name.endswith(".sav"):  # packed in pieces
+                with tempfile.NamedTemporaryFile() as file:
+                    file.write(data)
+                    file.flush()
+                    frame, about = pyreadstat.read_sav(file.name, user_missing=True)
+                parts.append(f"{vars(about)} {frame.to_dict('list')}".encode())
         return b"\n".join(parts)
 
 

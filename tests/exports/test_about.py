@@ -164,7 +164,9 @@ def test_the_page_stands_alone_and_can_be_read_aloud(profile, described):
 # -- README -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("formats", [["csv"], ["parquet"], ["csv", "parquet"]])
+@pytest.mark.parametrize(
+    "formats", [["csv"], ["parquet"], ["csv", "parquet"], ["stata"], ["csv", "spss", "xpt"]]
+)
 @pytest.mark.parametrize("forms", [[], ["xray"], ["ulcers", "vcss"], None])
 def test_the_readme_is_of_what_is_there(profile, forms, formats):
     said = written(profile, forms, formats=formats)

@@ -23,8 +23,8 @@ PACKAGES = list(packages.READ)
 
 
 @pytest.fixture
-def opened(built):
-    return built("limited", formats=EVERY, forms=["ceap", "laboratory", "vcss", "xray", "ulcers"])
+def opened(finished):
+    return finished["limited"]
 
 
 def package(opened, form, table, folder):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from registry.core.dictionary import ABSENCE_CODES
 
 from .. import rules
-from ..formats import FORMATS
+from ..formats import FORMATS, spss
 from ..profiles import Profile
 from ..tables import Table
 from .loaders import readable
+from .stata import MISSING as STATA
 
 WIDTH = 78
 
@@ -216,6 +217,7 @@ def _reading(formats: Sequence[str]) -> Iterator[str]:
         )
     if "parquet" in formats:
         yield _flow("Parquet holds the same values with types; codes are dictionaries.")
+    yield from _packages(formats)
     texts = {
         "load.py": 'Python with pandas: from load import load; load("participants")',
         "load.R": 'R: source("load.R"); load_table("participants")',
@@ -225,6 +227,43 @@ def _reading(formats: Sequence[str]) -> Iterator[str]:
     if loaders := readable(formats):
         yield _flow("These apply types, labels, codes and the reasons for missing values:")
         yield "\n".join(_item(f"{name}, {texts[name]}") for name in loaders)
+
+
+def _packages(formats: Sequence[str]) -> Iterator[str]:
+    """What has to be known of the files of statistics packages."""
+    packages = [one for one in ("stata", "spss", "xpt") if one in formats]
+    if not packages:
+        return
+    yield _flow(
+        f"{_and(FORMATS[one].label for one in packages)} files have numbers in the place of codes,"
+        " with labels: a code that is a number stays it, others count from 1 in the order of"
+        " codebook.csv. Names of more than 32 characters are shortened: names in manifest.json"
+        " gives what each column is called. A number as typed stays text, for 2.40 is not 2.4"
+        " there. A text cannot say why it is missing: a variable beside it does, its name ended by"
+        " _absent."
+    )
+    reasons = list(ABSENCE_CODES)
+    if "stata" in formats:
+        values = ", ".join(f"{STATA[code]} {code}" for code in reasons)
+        yield _flow(f"Stata 14 or later. A missing value says why: {values}; . says nothing.")
+    if "spss" in formats:
+        first, last = spss.FIRST_REASON, spss.FIRST_REASON + len(reasons) - 1
+        yield _flow(
+            f"SPSS. {first} to {last} are user-missing values and have labels that say why a value"
+            " is missing; system-missing says nothing. Ordinal variables are marked."
+        )
+    if "xpt" in formats:
+        yield _flow(
+            "SAS transport files of version 8, in UTF-8. xpt/formats.sas reads them, makes formats"
+            " of the labels and gives them to the variables: its first lines say how. Why a value"
+            " is missing stands in a variable beside it, its name ended by _absent. Empty texts are"
+            " missing ones."
+        )
+
+
+def _and(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 NARROWED = {
