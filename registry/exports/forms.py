@@ -8,13 +8,14 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from registry.access.forms import PlainForm
 from registry.access.models import Site
 
 from . import rules
-from .formats import FORMATS, USUAL
+from .formats import FORMATS, MOST_VALUES, USUAL
 from .models import DatasetProject, DatasetRequest
 from .profiles import PROFILES, SAFE_HARBOR
 from .words import month
@@ -46,7 +47,17 @@ class RequestForm(PlainForm):
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     profile = forms.ChoiceField(label=_("De-identification"), widget=forms.RadioSelect)
-    formats = forms.MultipleChoiceField(label=_("Formats"), widget=forms.CheckboxSelectMultiple)
+    formats = forms.MultipleChoiceField(
+        label=_("Formats"),
+        help_text=format_lazy(
+            _(
+                "CSV and Parquet hold any number of rows; Stata, SPSS and SAS tables of up to"
+                " {millions} million values, rows times columns."
+            ),
+            millions=MOST_VALUES // 1_000_000,
+        ),
+        widget=forms.CheckboxSelectMultiple,
+    )
     arms = forms.MultipleChoiceField(label=_("Arms"), widget=forms.CheckboxSelectMultiple)
     sites = forms.TypedMultipleChoiceField(
         label=_("Sites"),

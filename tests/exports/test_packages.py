@@ -265,6 +265,8 @@ def test_spss_knows_measures_and_which_values_are_missing(tmp_path):
         "looks_pain": "ordinal",
         "looks_code": "nominal",
     }
+    shown = {name: meta.original_variable_types[names[name]] for name in ("looks_day", LONG)}
+    assert shown == {"looks_day": "F8.0", LONG: "F12.4"}
     ranges = [{"lo": -999_999_999, "hi": -999_999_995}]
     able = {"looks_class", LONG, "looks_day", "looks_open"}
     assert meta.missing_ranges == {names[name]: ranges for name in able}

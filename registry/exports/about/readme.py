@@ -247,10 +247,10 @@ def _packages(formats: Sequence[str]) -> Iterator[str]:
         values = ", ".join(f"{STATA[code]} {code}" for code in reasons)
         yield _flow(f"Stata 14 or later. A missing value says why: {values}; . says nothing.")
     if "spss" in formats:
-        first, last = spss.FIRST_REASON, spss.FIRST_REASON + len(reasons) - 1
         yield _flow(
-            f"SPSS. {first} to {last} are user-missing values and have labels that say why a value"
-            " is missing; system-missing says nothing. Ordinal variables are marked."
+            f"SPSS. {spss.FIRST_REASON} to {spss.LAST_REASON} are user-missing values, with"
+            " labels that say why a value is missing; system-missing says nothing. Ordinal"
+            " variables are marked."
         )
     if "xpt" in formats:
         yield _flow(

@@ -18,7 +18,7 @@ from registry.core.dictionary import ABSENCE_CODES
 
 from ..about.codebook import DescribedTable
 from .finished import Finished
-from .variables import Limits, Variable, arrow, doubles, is_text, require_fit, texts, variables, why
+from .variables import Limits, Places, Variable, doubles, frame, variables
 
 LABEL = 80
 VERSION = 118
@@ -30,50 +30,37 @@ MISSING_DOUBLE, STEP = (
     40,
 )  # its bits, and by how many the others' are shifted
 
-Missing = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # rows; of each, 0 for . and 1 for .a
+Missing = tuple[npt.NDArray[np.int64], Places]  # rows, and of each the reason
 
 
 def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
     """Write a table; column → its name in the file. Raises :class:`UnfitError`."""
-    import pandas as pd
+    import pyarrow as pa
 
-    table, rows = described.table, finished.read(described)
-    reasons = finished.reasons(described, rows)
     held = variables(described, beside=False)
-    columns: dict[str, Any] = {}
     missing: dict[str, Missing] = {}
-    for variable in held:
-        found = arrow(rows, variable, reasons)
-        require_fit(table, rows, variable.column, found, LIMITS)
-        if is_text(found):
-            columns[variable.name] = texts(found)
-            continue
-        columns[variable.name] = _numbers(found)
-        at = np.flatnonzero(found.is_null())
-        missing[variable.name] = at, why(variable, reasons, len(found))[at]
-    frame = pd.DataFrame(columns, copy=False)
-    frame.to_stata(
+
+    def of_numbers(variable: Variable, values: Any, places: Places) -> Any:
+        at = np.flatnonzero(values.is_null())
+        missing[variable.name] = at, places[at]
+        if pa.types.is_integer(values.type) and values.type.bit_width <= 32:
+            return values.fill_null(0).to_numpy()  # in as few bytes as they come
+        return doubles(values)
+
+    table = frame(finished, described, held, LIMITS, of_numbers)
+    table.to_stata(
         path,
         write_index=False,
         version=VERSION,
         byteorder="<",
         time_stamp=finished.moment.astimezone(UTC).replace(tzinfo=None),
-        data_label=table.label[:LABEL],
+        data_label=described.table.label[:LABEL],
         variable_labels={one.name: one.label(LABEL) for one in held},
         value_labels={one.name: labels for one in held if (labels := _labels(one))},
     )
-    if len(frame):
-        _say_missing(path, frame, missing)
+    if len(table):
+        _say_missing(path, table, missing)
     return {one.column.name: one.name for one in held}
-
-
-def _numbers(values: Any) -> Any:
-    """Whole numbers in as few bytes as they come, others as doubles."""
-    import pyarrow as pa
-
-    if pa.types.is_integer(values.type) and values.type.bit_width <= 32:
-        return values.fill_null(0).to_numpy()
-    return doubles(values)
 
 
 def _labels(variable: Variable) -> dict[int, str]:
@@ -85,18 +72,18 @@ def _labels(variable: Variable) -> dict[int, str]:
     return labels
 
 
-def _say_missing(path: Path, frame: Any, missing: Mapping[str, Missing]) -> None:
+def _say_missing(path: Path, table: Any, missing: Mapping[str, Missing]) -> None:
     """Put Stata's missing values in their places: ``.``, or .a to .e where the reason is known.
 
     pandas writes no other than ``.``. Rows have one width, so values are found by counting.
     """
-    row = np.dtype([(name, _type(frame[name])) for name in frame.columns])
+    row = np.dtype([(name, _type(table[name])) for name in table.columns])
     with path.open("rb") as file:
         head = file.read(1024)
     parts = struct.unpack_from("<14q", head, head.index(b"<map>") + len(b"<map>"))
     first, after = parts[9] + len(b"<data>"), parts[10] - len(b"</data>")
-    assert after - first == row.itemsize * len(frame), "pandas wrote other types than it was given"
-    records = np.memmap(path, row, "r+", first, (len(frame),))
+    assert after - first == row.itemsize * len(table), "pandas wrote other types than it was given"
+    records = np.memmap(path, row, "r+", first, (len(table),))
     for name, (rows, places) in missing.items():
         kind = row[name].str[1:]
         if kind in MISSING:

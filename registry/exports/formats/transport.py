@@ -12,14 +12,13 @@ import re
 from datetime import UTC
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from django.template.loader import render_to_string
 
 from ..about.codebook import DescribedTable
 from .coding import NAME
 from .finished import Finished
-from .variables import Limits, arrow, doubles, is_text, require_fit, texts, variables
+from .variables import Limits, doubles, frame, variables
 
 Labels = tuple[tuple[int, str], ...]
 
@@ -32,23 +31,15 @@ HEADERS = 80 * 10  # bytes of the records that may say when the file was made
 
 def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
     """Write a table; column → its name in the file. Raises :class:`UnfitError`."""
-    import pandas as pd
     import pyreadstat
 
-    table, rows = described.table, finished.read(described)
-    reasons = finished.reasons(described, rows)
     held = variables(described, beside=True)
-    columns: dict[str, Any] = {}
-    for variable in held:
-        found = arrow(rows, variable, reasons)
-        require_fit(table, rows, variable.column, found, LIMITS)
-        columns[variable.name] = texts(found) if is_text(found) else doubles(found)
     pyreadstat.write_xport(
-        pd.DataFrame(columns, copy=False),
+        frame(finished, described, held, LIMITS, lambda _variable, values, _why: doubles(values)),
         path,
-        file_label=table.label,
+        file_label=described.table.label,
         column_labels=[one.label(LABEL) for one in held],
-        table_name=table.name,
+        table_name=described.table.name,
         file_format_version=8,
     )
     made = finished.moment.astimezone(UTC).strftime("%d%b%y:%H:%M:%S").upper().encode()

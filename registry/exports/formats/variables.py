@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,11 @@ from ..about.codebook import DescribedTable
 from ..profiles import Column
 from ..tables import Table
 from .coding import label, numbers, unique
-from .finished import Reasons
+from .finished import Finished
 
 Doubles = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+"""Of each row the place of the reason in ABSENCE_CODES, from 1; 0 where none is known."""
 
 
 class UnfitError(RefusedError):
@@ -102,41 +104,33 @@ def _companion(column: Column) -> Column:
     )
 
 
-def arrow(rows: Any, variable: Variable, reasons: Mapping[str, Reasons]) -> Any:
-    """A variable's values (``pyarrow.Array``): numbers, or texts as a dictionary."""
-    import pyarrow as pa
+def frame(
+    finished: Finished,
+    described: DescribedTable,
+    held: Sequence[Variable],
+    limits: Limits,
+    of_numbers: Callable[[Variable, Any, Places], Any],
+) -> Any:
+    """A table as a frame of pandas, a column a variable, texts as Python's.
 
-    if variable.companion:
-        places = why(variable, reasons, rows.num_rows)
-        return pa.array(places, mask=places == 0)
-    column = rows[variable.column.name].combine_chunks()
-    if variable.column.kind != Kind.CHOICE:
-        return column
-    of_codes = numbers(variable.column.choices)
-    stand = pa.array([of_codes[code] for code in column.dictionary.to_pylist()], pa.int16())
-    return stand.take(column.indices)
-
-
-def why(variable: Variable, reasons: Mapping[str, Reasons], rows: int) -> npt.NDArray[np.int64]:
-    """Of each row the place of the reason in ABSENCE_CODES, from 1; 0 where none is known."""
-    places = np.zeros(rows, np.int64)
-    if found := reasons.get(variable.column.item):
-        places[found.rows] = found.places
-    return places
-
-
-def is_text(values: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_dictionary(values.type)
-
-
-def texts(values: Any) -> Any:
-    """Texts (``pandas.Series``), '' where there is none, each held once."""
+    ``of_numbers`` gives the column of a variable of numbers, from them (``pyarrow.Array``) and the
+    reasons why some are missing. Raises :class:`UnfitError`.
+    """
     import pandas as pd
 
-    words = np.array([*values.dictionary.to_pylist(), ""], object)
-    return pd.Series(words[values.indices.fill_null(len(words) - 1).to_numpy()], dtype=object)
+    rows = finished.read(described)
+    reasons = finished.reasons(described, rows)
+    columns: dict[str, Any] = {}
+    for variable in held:
+        places = np.zeros(rows.num_rows, np.int64)
+        if found := reasons.get(variable.column.item):
+            places[found.rows] = found.places
+        values = _values(variable, rows, places)
+        _require_fit(described.table, rows, variable.column, values, limits)
+        columns[variable.name] = (
+            _texts(values) if _is_text(values) else of_numbers(variable, values, places)
+        )
+    return pd.DataFrame(columns, copy=False)
 
 
 def doubles(values: Any) -> Doubles:
@@ -146,9 +140,37 @@ def doubles(values: Any) -> Doubles:
     return values.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def require_fit(table: Table, rows: Any, column: Column, values: Any, limits: Limits) -> None:
+def _values(variable: Variable, rows: Any, places: Places) -> Any:
+    """A variable's values (``pyarrow.Array``): numbers, or texts as a dictionary."""
+    import pyarrow as pa
+
+    if variable.companion:
+        return pa.array(places, pa.int8(), mask=places == 0)
+    column = rows[variable.column.name].combine_chunks()
+    if variable.column.kind != Kind.CHOICE:
+        return column
+    of_codes = numbers(variable.column.choices)
+    stand = pa.array([of_codes[code] for code in column.dictionary.to_pylist()], pa.int16())
+    return stand.take(column.indices)
+
+
+def _is_text(values: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(values.type)
+
+
+def _texts(values: Any) -> Any:
+    """Texts (``pandas.Series``), '' where there is none, each held once."""
+    import pandas as pd
+
+    words = np.array([*values.dictionary.to_pylist(), ""], object)
+    return pd.Series(words[values.indices.fill_null(len(words) - 1).to_numpy()], dtype=object)
+
+
+def _require_fit(table: Table, rows: Any, column: Column, values: Any, limits: Limits) -> None:
     """Raise :class:`UnfitError`, which names the cell, where a value would not stay as it is."""
-    if is_text(values):
+    if _is_text(values):
         fits = [
             len(word.encode()) <= limits.text and not (limits.padded and word.endswith(" "))
             for word in values.dictionary.to_pylist()
