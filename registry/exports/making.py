@@ -11,6 +11,7 @@ from registry.core.errors import RefusedError
 
 from .formats import made
 from .formats.finished import Finished
+from .formats.variables import UnfitError
 from .tables import Table
 
 
@@ -60,7 +61,10 @@ def make(
         for described in finished.tables:
             table = described.table.name
             said(f"{code}:{table}", done)
-            called[table] = one.write(finished, described, folder / one.name_of(table))
+            try:
+                called[table] = one.write(finished, described, folder / one.name_of(table))
+            except UnfitError as error:
+                raise UnfitError(f"{one.label}: {error}") from error
             done += finished.rows(table)
         if one.beside:
             one.beside(finished, folder / one.folder)

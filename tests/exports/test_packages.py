@@ -4,7 +4,9 @@ import datetime as dt
 import math
 import re
 
+import numpy as np
 import pandas
+import pyarrow as pa
 import pyreadstat
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from pandas.io.stata import StataMissingValue
 
 from registry.core.dictionary import ABSENCE_CODES, Kind
 from registry.exports.about.codebook import Described, DescribedTable
-from registry.exports.formats import FORMATS, coding
+from registry.exports.formats import FORMATS, coding, stata
 from registry.exports.formats.finished import Finished
 from registry.exports.formats.variables import UnfitError
 from registry.exports.profiles import Column
@@ -319,6 +321,23 @@ def test_what_a_format_cannot_hold_is_refused_by_its_cell(tmp_path, form, name, 
 def test_what_it_can_hold_arrives(tmp_path, form, value):
     row = (*ROWS[2][:8], value)
     same(form, [*ROWS[:2], row, *ROWS[3:]], REASONS, tmp_path)
+
+
+@pytest.mark.parametrize("day", [2_147_483_620, 2_147_483_621, 2**31 - 1, -(2**31) + 1, -(2**31)])
+def test_stata_numbers_near_its_missing_values_stay_numbers(tmp_path, day):
+    row = (*ROWS[2][:5], str(day), *ROWS[2][6:])
+    same("stata", [*ROWS[:2], row, *ROWS[3:]], REASONS, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["i1", "i2", "i4", "i8"])
+@pytest.mark.parametrize("most", [True, False])
+def test_stata_whole_numbers_are_as_wide_as_need_be(kind, most):
+    limits = np.iinfo(kind)
+    value = limits.max if most else limits.min
+    held = stata._whole(pa.array(np.array([value, 0], kind)))
+    assert held.dtype.itemsize > np.dtype(kind).itemsize or held.dtype.kind == "f"
+    assert held.tolist() == [value, 0] or kind == "i8"
+    assert stata._whole(pa.array(np.array([100, 0], "i1"))).dtype == "i1"
 
 
 CELL = {

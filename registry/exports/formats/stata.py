@@ -25,10 +25,7 @@ VERSION = 118
 LIMITS = Limits(text=2045, padded=False, largest=8.9884656743115e307)
 # Above the numbers of each type stands its missing value, then those from .a on.
 MISSING: Final[Mapping[str, int]] = {"i1": 101, "i2": 32_741, "i4": 2_147_483_621}
-MISSING_DOUBLE, STEP = (
-    0x7FE0_0000_0000_0000,
-    40,
-)  # its bits, and by how many the others' are shifted
+MISSING_DOUBLE, STEP = 0x7FE0_0000_0000_0000, 40  # its bits, and where .a and so on are counted
 
 Missing = tuple[npt.NDArray[np.int64], Places]  # rows, and of each the reason
 
@@ -43,9 +40,7 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
     def of_numbers(variable: Variable, values: Any, places: Places) -> Any:
         at = np.flatnonzero(values.is_null())
         missing[variable.name] = at, places[at]
-        if pa.types.is_integer(values.type) and values.type.bit_width <= 32:
-            return values.fill_null(0).to_numpy()  # in as few bytes as they come
-        return doubles(values)
+        return _whole(values.fill_null(0)) if pa.types.is_integer(values.type) else doubles(values)
 
     table = frame(finished, described, held, LIMITS, of_numbers)
     table.to_stata(
@@ -61,6 +56,17 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
     if len(table):
         _say_missing(path, table, missing)
     return {one.column.name: one.name for one in held}
+
+
+def _whole(values: Any) -> Any:
+    """Whole numbers in as few bytes as they come, or more where Stata's missing values begin."""
+    found = values.to_numpy()
+    for kind, wider in (("i1", "i2"), ("i2", "i4"), ("i4", "f8"), ("i8", "f8")):
+        if found.dtype.str[1:] == kind:
+            most = MISSING.get(kind, 0) - 1
+            if not -np.iinfo(kind).max <= found.min(initial=0) <= found.max(initial=0) <= most:
+                found = found.astype(wider)
+    return found
 
 
 def _labels(variable: Variable) -> dict[int, str]:
