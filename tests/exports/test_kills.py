@@ -24,6 +24,8 @@ OF_A_DATASET = {
     "counted": ("registry.exports.archive.Delivery.expected_rows", ""),
     "ceap": (PROGRESS, "ceap"),
     "absence_codes": (PROGRESS, "absence_codes"),
+    "made": (PROGRESS, "stata:vcss"),
+    "made last": (PROGRESS, "xpt:absence_codes"),
     "written": ("registry.exports.archive.Delivery.write", ""),
     "storing": (PROGRESS, "storing"),
     "packed": ("registry.exports.actions.building.pack", ""),
@@ -33,7 +35,7 @@ OF_A_DATASET = {
 
 @pytest.mark.parametrize("phase", OF_A_DATASET)
 def test_killed_at(cohort, order, tmp_path, phase):
-    dataset, (after, given) = order(), OF_A_DATASET[phase]
+    dataset, (after, given) = order(formats=["csv", "stata", "xpt"]), OF_A_DATASET[phase]
     kill(tasks.build_dataset, dataset.pk, after=after, given=given, scratch=tmp_path)
     dataset.refresh_from_db()
     assert dataset.state == "building"

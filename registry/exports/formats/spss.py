@@ -16,7 +16,7 @@ from registry.core.dictionary import ABSENCE_CODES, Kind
 
 from ..about.codebook import DescribedTable
 from .finished import Finished
-from .variables import Limits, Places, Variable, doubles, frame, variables
+from .variables import Limits, Places, TruncatedError, Variable, doubles, frame, variables
 
 LABEL = 255
 WHOLE, DECIMAL = "F8.0", "F12.4"  # how numbers are shown
@@ -42,8 +42,9 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
         missing = np.where(reason, FIRST_REASON - 1 + places, SYSTEM_MISSING)
         return np.where(np.isnan(found), missing, found)
 
+    table = frame(finished, described, held, LIMITS, of_numbers)
     pyreadstat.write_sav(
-        frame(finished, described, held, LIMITS, of_numbers),
+        table,
         path,
         file_label=described.table.label,
         column_labels=[one.label(LABEL) for one in held],
@@ -55,10 +56,24 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
         variable_format=shown,
         row_compress=True,
     )
+    if not _is_whole(path, table):
+        raise TruncatedError(path)
     with path.open("r+b") as file:
         file.seek(MADE_AT)
         file.write(finished.moment.astimezone(UTC).strftime("%d %b %y%H:%M:%S").encode())
     return {one.column.name: one.name for one in held}
+
+
+def _is_whole(path: Path, table: Any) -> bool:
+    """Whether the file holds all variables and the last row."""
+    import pyreadstat
+
+    last = max(len(table) - 1, 0)
+    try:
+        found, about = pyreadstat.read_sav(path, row_offset=last, row_limit=1)
+    except pyreadstat.ReadstatError:
+        return False
+    return len(found) == min(len(table), 1) and about.column_names == list(table.columns)
 
 
 def _labels(variable: Variable) -> dict[float, str]:

@@ -18,7 +18,7 @@ from registry.core.dictionary import ABSENCE_CODES
 
 from ..about.codebook import DescribedTable
 from .finished import Finished
-from .variables import Limits, Places, Variable, doubles, frame, variables
+from .variables import Limits, Places, Variable, doubles, frame, row_type, variables
 
 LABEL = 80
 VERSION = 118
@@ -83,7 +83,7 @@ def _say_missing(path: Path, table: Any, missing: Mapping[str, Missing]) -> None
 
     pandas writes no other than ``.``. Rows have one width, so values are found by counting.
     """
-    row = np.dtype([(name, _type(table[name])) for name in table.columns])
+    row = row_type(table)
     with path.open("rb") as file:
         head = file.read(1024)
     parts = struct.unpack_from("<14q", head, head.index(b"<map>") + len(b"<map>"))
@@ -97,10 +97,3 @@ def _say_missing(path: Path, table: Any, missing: Mapping[str, Missing]) -> None
         else:
             records[name][rows] = (MISSING_DOUBLE + (places << STEP)).view(np.float64)
     records.flush()
-
-
-def _type(values: Any) -> str:
-    """The type of a column's values in the file, as numpy's."""
-    if values.dtype == object:
-        return f"S{max([1, *(len(word.encode()) for word in values.unique())])}"
-    return "<" + values.dtype.str[1:]

@@ -12,13 +12,14 @@ import re
 from datetime import UTC
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from django.template.loader import render_to_string
 
 from ..about.codebook import DescribedTable
 from .coding import NAME
 from .finished import Finished
-from .variables import Limits, doubles, frame, variables
+from .variables import Limits, TruncatedError, doubles, frame, row_type, variables
 
 Labels = tuple[tuple[int, str], ...]
 
@@ -26,7 +27,9 @@ LABEL = 255
 # IBM's doubles, as SAS transport files have them.
 LIMITS = Limits(text=32_767, padded=True, largest=7.2e75, smallest=5.4e-79)
 MADE_AT = re.compile(rb"[0-9]{2}[A-Z]{3}[0-9]{2}:[0-9]{2}:[0-9]{2}:[0-9]{2}")
-HEADERS = 80 * 10  # bytes of the records that may say when the file was made
+RECORD = 80  # bytes
+HEADERS = RECORD * 10  # of the records that may say when the file was made
+MOST_HEADERS = 2**20  # of all that stands before the rows
 
 
 def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
@@ -34,8 +37,11 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
     import pyreadstat
 
     held = variables(described, beside=True)
+    table = frame(
+        finished, described, held, LIMITS, lambda _variable, values, _why: doubles(values)
+    )
     pyreadstat.write_xport(
-        frame(finished, described, held, LIMITS, lambda _variable, values, _why: doubles(values)),
+        table,
         path,
         file_label=described.table.label,
         column_labels=[one.label(LABEL) for one in held],
@@ -47,7 +53,17 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
         head = file.read(HEADERS)
         file.seek(0)
         file.write(MADE_AT.sub(made, head))
+    if not _is_whole(path, table):
+        raise TruncatedError(path)
     return {one.column.name: one.name for one in held}
+
+
+def _is_whole(path: Path, table: Any) -> bool:
+    """Whether the file has the size of its rows, which have one width, in records of 80 bytes."""
+    with path.open("rb") as file:
+        before, _mark, _rows = file.read(MOST_HEADERS).partition(b"HEADER RECORD*******OBSV8")
+    rows = RECORD * (len(before) // RECORD + 1) + row_type(table).itemsize * len(table)
+    return path.stat().st_size == -(-rows // RECORD) * RECORD
 
 
 def write_formats(finished: Finished, folder: Path) -> None:

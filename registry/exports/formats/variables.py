@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ from .finished import Finished
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 """Of each row the place of the reason in ABSENCE_CODES, from 1; 0 where none is known."""
+
+
+class TruncatedError(RefusedError):
+    """A file ends before its last row: the disk is full, of which pyreadstat says nothing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_("%(file)s could not be written whole.") % {"file": path.name})
 
 
 class UnfitError(RefusedError):
@@ -131,6 +139,17 @@ def frame(
             _texts(values) if _is_text(values) else of_numbers(variable, values, places)
         )
     return pd.DataFrame(columns, copy=False)
+
+
+def row_type(table: Any) -> np.dtype[Any]:
+    """A row of a frame, as formats whose rows have one width store it: texts by the longest."""
+
+    def of(values: Any) -> str:
+        if values.dtype == object:
+            return f"S{max([1, *(len(word.encode()) for word in values.unique())])}"
+        return "<" + values.dtype.str[1:]
+
+    return np.dtype([(name, of(table[name])) for name in table.columns])
 
 
 def doubles(values: Any) -> Doubles:
