@@ -25,7 +25,9 @@ def blocks(rows):
         cursor.execute(sql.SQL("CREATE TEMP VIEW looks AS {}").format(rows))
         profile = PROFILES["safe_harbor"]
         participants = tables(profile)[0]
-        found = list(Delivery(None, cursor, profile, [], [])._blocks(VIEW, participants))
+        found = list(
+            Delivery(None, None, cursor, profile, [], [], None)._blocks(VIEW, participants)
+        )
         transaction.set_rollback(True, using="owner")
     return [(bytes(block), number) for block, number in found]
 
@@ -58,7 +60,9 @@ def test_a_server_that_goes_away_amid_the_rows_is_no_end():
         with owner.cursor() as cursor, connections["owner"].cursor() as other:
             cursor.execute(rows)
             profile = PROFILES["safe_harbor"]
-            found = Delivery(None, cursor, profile, [], [])._blocks(VIEW, tables(profile)[0])
+            found = Delivery(None, None, cursor, profile, [], [], None)._blocks(
+                VIEW, tables(profile)[0]
+            )
             assert next(found)[1] == archive.ROWS
             other.execute("SELECT pg_terminate_backend(%s)", [owner.connection.info.backend_pid])
             with pytest.raises(psycopg.OperationalError):
