@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from registry.core.errors import RefusedError
 
-from .formats import made
+from .formats import made, whole
 from .formats.finished import Finished
 from .tables import Table
 
@@ -20,7 +20,7 @@ class TooLargeError(RefusedError):
 
 def passes(formats: Sequence[str]) -> int:
     """How often each row is written: once as it comes, and once for each format made of it."""
-    return 1 + len(made(formats))
+    return 1 + len(made(formats)) + len(whole(formats))
 
 
 def require_fit(
@@ -65,3 +65,11 @@ def make(
         if one.beside:
             one.beside(finished, folder / one.folder)
         yield code, called
+    for code, file in whole(formats).items():
+        (folder / file.folder).mkdir()
+        file.write(
+            finished,
+            folder / file.name_of(),
+            lambda rows, code=code, before=done: said(code, before + rows),  # type: ignore[misc]
+        )
+        done += sum(finished.rows(described.table.name) for described in finished.tables)

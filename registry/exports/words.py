@@ -30,11 +30,13 @@ def month(day: date) -> str:
 
 
 def stage(code: str, profile: Profile) -> str:
-    """Where a build stands: a stage of its own, or the table that is being written."""
+    """Where a build stands: a stage of its own, or the table or file that is being written."""
     if code in STAGES:
         return gettext(STAGES[code])
     made, _colon, name = code.rpartition(":")
     labels = {table.name: table.label for table in tables(profile)}
+    if code in FORMATS:
+        return gettext("writing %(format)s") % {"format": FORMATS[code].label}
     if name not in labels:
         return code
     if made in FORMATS:
