@@ -26,11 +26,10 @@ from .archive import BLOCK, MANIFEST
 CHUNK = 100_000  # rows read at once of a package's file
 # What reading a damaged zip, gzip, text or table raises.
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
+UNREADABLE = (KeyError, TypeError, *DAMAGED)  # and one that is whole, but not what it should be
 
 
-Read = tuple[
-    list[str], Counter[int]
-]  # a table's columns, and its rows by how many values they have
+Read = tuple[list[str], Counter[int]]  # a table's columns; its rows by how many values they have
 Reader = Callable[[IO[bytes]], Read]
 WholeReader = Callable[[IO[bytes]], dict[str, Read]]
 
@@ -106,8 +105,8 @@ def _problems(files: Files) -> Iterator[str]:
             for one in manifest["tables"]
         ]
         readers = {one: READERS[one] for _table, held, *_about in tables for one in held}
-        whole = [(name, WHOLE[one]) for one, name in manifest.get("files", {}).items()]
-    except (KeyError, TypeError, *DAMAGED):
+        whole = [(name, WHOLE[one]) for one, name in dict(manifest.get("files", {})).items()]
+    except UNREADABLE:
         yield _("%(file)s: it is missing or cannot be read.") % {"file": MANIFEST}
         return
     for name in sorted(times.keys() - digests.keys() - {MANIFEST}):
@@ -159,7 +158,7 @@ def _codebook_problems(files: Files, described: list[dict[str, str]]) -> Iterato
                 for table in json.load(file)["tables"]
                 for column in table["columns"]
             ]
-    except (KeyError, TypeError, *DAMAGED):
+    except UNREADABLE:
         yield _("%(file)s: it is missing or cannot be read.") % name
         return
     if nested != [(row["table"], row["column"]) for row in described]:
@@ -184,7 +183,7 @@ def _file_problems(
     try:
         with files.open(file) as raw:
             header, widths = read(raw)
-    except DAMAGED as error:
+    except UNREADABLE as error:
         yield _unreadable(file, error)
         return
     yield from _table_problems(file, header, widths, columns, expected)
@@ -200,7 +199,7 @@ def _whole_problems(
     try:
         with files.open(file) as raw:
             found = read(raw)
-    except DAMAGED as error:
+    except UNREADABLE as error:
         yield _unreadable(file, error)
         return
     for table, expected in rows.items():
