@@ -67,9 +67,6 @@ def make(
         yield code, called
     for code, file in whole(formats).items():
         (folder / file.folder).mkdir()
-        file.write(
-            finished,
-            folder / file.name_of(),
-            lambda rows, code=code, before=done: said(code, before + rows),  # type: ignore[misc]
-        )
+        for rows in file.write(finished, folder / file.name_of()):
+            said(code, done + rows)
         done += sum(finished.rows(described.table.name) for described in finished.tables)

@@ -95,6 +95,10 @@ def clinical(odm):
     """Table → rows: column → (value as written, reason). Rows stand where their keys say."""
     version = odm.Study[0].MetaDataVersion[0]
     names = {item.OID: item.Name for item in version.ItemDef}
+    asked = {one.OID: {ref.FormOID for ref in one.FormRef} for one in version.StudyEventDef}
+    parts = {one.OID: {ref.ItemGroupOID for ref in one.ItemGroupRef} for one in version.FormDef}
+    held = {one.OID: {ref.ItemOID for ref in one.ItemRef} for one in version.ItemGroupDef}
+    repeats = {one.OID: one.Repeating for one in version.StudyEventDef + version.ItemGroupDef}
     tables = {group.Name: [] for group in version.ItemGroupDef}
     reasons = code_lists(version)
     (data,) = odm.ClinicalData
@@ -102,10 +106,15 @@ def clinical(odm):
     assert people == sorted(set(people))
     for subject in data.SubjectData:
         for event in subject.StudyEventData:
+            assert (repeats[event.StudyEventOID] == "Yes") == bool(event.StudyEventRepeatKey)
             places = set()
             for form in event.FormData:
+                assert form.FormOID in asked[event.StudyEventOID]
                 for group in form.ItemGroupData:
-                    place = form.FormOID, group.ItemGroupOID, group.ItemGroupRepeatKey
+                    assert group.ItemGroupOID in parts[form.FormOID]
+                    assert {item.ItemOID for item in group.ItemData} <= held[group.ItemGroupOID]
+                    place = group.ItemGroupOID, group.ItemGroupRepeatKey
+                    assert (repeats[place[0]] == "Yes") == bool(place[1])
                     assert place not in places
                     places.add(place)
                     row = {names[item.ItemOID]: _value(item, reasons) for item in group.ItemData}

@@ -5,7 +5,7 @@ Some are written as the rows come; the others are made of the finished tables, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,9 +55,9 @@ class Made(Format):
 
 @dataclass(frozen=True)
 class Whole(Format):
-    """``write`` makes the one file of all tables, and tells how many rows it has written."""
+    """``write`` makes the one file of all tables, and yields how many rows it has written."""
 
-    write: Callable[[Finished, Path, Callable[[int], None]], None]
+    write: Callable[[Finished, Path], Iterator[int]]
 
     def name_of(self, table: str = "") -> str:
         """The name of the file, whichever the table."""

@@ -88,7 +88,7 @@ class Finished:
         codes = {name: text(found, name) for name in (*there, "item", "code")}
         of_rows = {name: text(rows, key) for key, name in zip(keys, there, strict=True)}
         numbered = pa.table(of_rows | {"row": np.arange(rows.num_rows)})
-        joined = pa.table(codes).join(numbered, there, join_type="inner").sort_by("row")
+        joined = numbered.join(pa.table(codes), there, join_type="inner").sort_by("row")
         items, numbers = joined["item"].to_numpy(), joined["row"].to_numpy()
         places = 1 + compute.index_in(joined["code"], pa.array(list(ABSENCE_CODES))).to_numpy()
         return {

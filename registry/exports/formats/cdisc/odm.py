@@ -9,13 +9,12 @@ https://www.cdisc.org/standards/data-exchange/odm-xml
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -35,8 +34,7 @@ IN_ATTRIBUTES: Final = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;
 REASONS: Final = np.array([None, *ABSENCE_CODES], object)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of a table as ItemGroupData."""
 
     participant: str
@@ -45,8 +43,8 @@ class Row:
     xml: str
 
 
-def write(finished: Finished, path: Path, said: Callable[[int], None]) -> None:
-    """Write the tables; ``said(rows)`` is told of progress. Raises :class:`UnfitError`."""
+def write(finished: Finished, path: Path) -> Iterator[int]:
+    """Write the tables; yields how many rows are written. Raises :class:`UnfitError`."""
     lists = m.code_lists(finished)
     root = m.root(finished, path.name, {"Granularity": "All"})
     study = m.put_study(root)
@@ -55,10 +53,8 @@ def write(finished: Finished, path: Path, said: Callable[[int], None]) -> None:
     forms = list(dict.fromkeys(form_oid(one.table) for one in finished.tables))
     head = m.as_text(root).removesuffix("</ODM>\n")
     # All tables are sorted by participant.
-    rows = merge(
-        *(_rows(finished, one, forms, lists) for one in finished.tables),
-        key=attrgetter("participant"),
-    )
+    tables = [_rows(finished, one, forms, lists[_reasons(finished)]) for one in finished.tables]
+    rows = merge(*tables, key=attrgetter("participant"))
     done = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(head)
@@ -68,8 +64,14 @@ def write(finished: Finished, path: Path, said: Callable[[int], None]) -> None:
             found = sorted(of_one, key=attrgetter("event", "form"))
             file.writelines(_subject(participant, found, forms))
             done += len(found)
-            said(done)
+            yield done
         file.write("</ClinicalData>\n</ODM>\n")
+
+
+def _reasons(finished: Finished) -> m.Codes:
+    """The codes that say why a value is missing."""
+    absences = next(one.table for one in finished.tables if one.table.name == ABSENCES)
+    return m.codes(absences.items[0])
 
 
 def _subject(participant: str, rows: Iterable[Row], forms: list[str]) -> Iterator[str]:
@@ -87,9 +89,9 @@ def _subject(participant: str, rows: Iterable[Row], forms: list[str]) -> Iterato
 
 
 def _rows(
-    finished: Finished, described: DescribedTable, forms: list[str], lists: Mapping[m.Codes, str]
+    finished: Finished, described: DescribedTable, forms: list[str], reasons: str
 ) -> Iterator[Row]:
-    table, flags = described.table, _Flags(finished, described, lists)
+    table, flags = described.table, _Flags(finished, described, reasons)
     form, start = forms.index(form_oid(table)), 0
     for batch in finished.batches(table.name):
         require_finite(table, batch, start)
@@ -145,22 +147,13 @@ def _groups(described: DescribedTable, batch: Any, start: int, flags: _Flags) ->
 class _Flags:
     """The reasons for missing values in a table, as items that are null and flagged."""
 
-    def __init__(
-        self, finished: Finished, described: DescribedTable, lists: Mapping[m.Codes, str]
-    ) -> None:
+    def __init__(self, finished: Finished, described: DescribedTable, code_list: str) -> None:
         from pyarrow import parquet
 
-        self.table = described.table
+        self.table, self.code_list = described.table, code_list
         keys = [key.name for key in self.table.keys]
         rows = parquet.read_table(finished.path(self.table.name), columns=keys)
         self.reasons = finished.reasons(described, rows)
-        codes = next(
-            column
-            for one in finished.tables
-            if one.table.name == ABSENCES
-            for column in one.table.items
-        )
-        self.list = lists[m.codes(codes)]
 
     def items(self, column: Column, start: int, rows: int) -> Any:
         """The ItemData of ``rows`` rows from ``start`` on, null where no reason is known."""
@@ -173,7 +166,7 @@ class _Flags:
             codes[found.rows[first:after] - start] = REASONS[found.places[first:after]]
         return compute.binary_join_element_wise(
             f'<ItemData ItemOID="{m.item_oid(self.table, column)}" IsNull="Yes">'
-            f'<Annotation SeqNum="1"><Flag><FlagValue CodeListOID="{self.list}">',
+            f'<Annotation SeqNum="1"><Flag><FlagValue CodeListOID="{self.code_list}">',
             pa.array(codes, pa.string()),
             "</FlagValue></Flag></Annotation></ItemData>",
             "",

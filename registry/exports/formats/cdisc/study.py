@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from registry.visits.crf import FORMS
@@ -19,11 +18,10 @@ from . import metadata as m
 OF_NO_VISIT: Final = "SE.participant"
 VISITS: Final = {visit.code: visit for plan in PLANS.values() for visit in plan.visits}
 KINDS: Final = list(VISITS)
-CODE: Final = re.compile(r"(?P<kind>[A-Z0-9]+)(-(?P<number>[0-9]+))?")
+CODE: Final = re.compile(r"(?P<kind>[A-Z0-9]+)(-(?P<number>[1-9][0-9]*))?")
 
 
-@dataclass(frozen=True, order=True)
-class Event:
+class Event(NamedTuple):
     """Where a row stands: the place of its visit in the plan, and which of several of a kind."""
 
     place: int
