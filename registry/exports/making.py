@@ -50,8 +50,8 @@ def make(
 ) -> Iterator[tuple[str, dict[str, Mapping[str, str]]]]:
     """Write those of the ``formats`` that are made into a dataset's ``folder``.
 
-    Yields each with its names: table → column → what it is called there. ``said(stage, rows)`` is
-    told of progress. Raises :class:`formats.variables.UnfitError`.
+    Yields those of a file a table with their names: table → column → what it is called there.
+    ``said(stage, rows)`` is told of progress. Raises :class:`formats.variables.UnfitError`.
     """
     done = 0
     for code, one in made(formats).items():

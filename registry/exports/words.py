@@ -33,10 +33,10 @@ def stage(code: str, profile: Profile) -> str:
     """Where a build stands: a stage of its own, or the table or file that is being written."""
     if code in STAGES:
         return gettext(STAGES[code])
-    made, _colon, name = code.rpartition(":")
-    labels = {table.name: table.label for table in tables(profile)}
     if code in FORMATS:
         return gettext("writing %(format)s") % {"format": FORMATS[code].label}
+    made, _colon, name = code.rpartition(":")
+    labels = {table.name: table.label for table in tables(profile)}
     if name not in labels:
         return code
     if made in FORMATS:

@@ -73,7 +73,7 @@ def code_lists(version):
 def metadata(version):
     """Table → column → what is said of it: label, codes, place among the keys, how it is made."""
     items = {item.OID: item for item in version.ItemDef}
-    lists = code_lists(version)
+    lists, types = code_lists(version), {one.OID: one.DataType for one in version.CodeList}
     made = {method.OID: label(method) for method in version.MethodDef}
     said = {}
     for group in version.ItemGroupDef:
@@ -81,6 +81,8 @@ def metadata(version):
         for ref in group.ItemRef:
             item = items[ref.ItemOID]
             assert ref.ItemOID == f"IT.{group.Name}.{item.Name}"
+            if item.CodeListRef:
+                assert item.DataType == types[item.CodeListRef.CodeListOID]
             columns[item.Name] = {
                 "item": item,
                 "label": label(item),

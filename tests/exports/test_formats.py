@@ -12,7 +12,9 @@ from pyarrow import parquet
 from registry.core.dictionary import ABSENCE_CODES
 from registry.exports import formats, tasks
 from registry.exports.formats import FORMATS, made
+from registry.exports.profiles import PROFILES
 from registry.exports.verification import problems
+from registry.exports.words import stage
 from registry.exports.writers import ParquetWriter
 
 from . import test_packages as packages
@@ -177,3 +179,9 @@ def test_the_bar_counts_the_rows_of_every_pass(order):
     opened = made_of(dataset)
     rows = sum(one["delivered"] for one in opened.manifest["tables"])
     assert dataset.rows_done == dataset.rows_expected == 3 * rows
+
+
+def test_the_page_says_which_file_is_being_written():
+    profile = PROFILES["limited"]
+    assert stage("odm", profile) == "writing CDISC ODM"
+    assert stage("stata:vcss", profile) == "writing “VCSS” for Stata"

@@ -58,16 +58,17 @@ def _about(finished: Finished, described: DescribedTable) -> dict[str, Any]:
 
 def _columns(finished: Finished, described: DescribedTable) -> Iterator[dict[str, Any]]:
     table = described.table
-    types, widths = m.data_types(finished, table), m.widths(finished, table)
+    held = m.held(finished, table)
     for column in table.columns:
+        kind, length, _digits = held[column.name]
         about: dict[str, Any] = {
             "itemOID": m.item_oid(table, column),
             "name": column.name,
             "label": labelled(column),
-            "dataType": TYPES[types[column.name]],
+            "dataType": TYPES[kind],
         }
-        if types[column.name] == "text":
-            about["length"] = widths[column.name][0]
+        if kind == "text":
+            about["length"] = length
         if column in table.keys:
             about["keySequence"] = 1 + table.keys.index(column)
         yield about

@@ -5,12 +5,12 @@ https://www.cdisc.org/standards/data-exchange/define-xml
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from ...about.codebook import Described, DescribedTable
-from ...tables import Table
+from ...about.codebook import DescribedTable
 from ..coding import labelled
 from ..finished import Finished
 from . import metadata as m
@@ -31,13 +31,7 @@ def write(finished: Finished, folder: Path) -> None:
     for described in finished.tables:
         _put_group(version, described, made)
     for described in finished.tables:
-        table = described.table
-        types, widths = m.data_types(finished, table), m.widths(finished, table)
-        for about in described.columns:
-            name = about.column.name
-            item = _put_item(version, table, about, types[name], widths[name])
-            m.put_code_list_ref(item, about.column, lists)
-            _put_origin(item, about)
+        _put_items(version, finished, described, lists)
     m.put_code_lists(version, lists, OWN)
     m.put_methods(version, made)
     (folder / DEFINE).write_bytes(m.as_text(root).encode())
@@ -59,22 +53,17 @@ def _put_group(version: Element, described: DescribedTable, made: dict[str, str]
     m.put(leaf, "def:title", {}, file)
 
 
-def _put_item(
-    version: Element, table: Table, about: Described, kind: str, width: tuple[int, int]
-) -> Element:
-    attributes: dict[str, object] = {
-        "OID": m.item_oid(table, about.column),
-        "Name": about.column.name,
-        "DataType": "float" if kind == "double" else kind,
-        "Length": width[0],
-    }
-    if kind == "double":
-        attributes["SignificantDigits"] = width[1]
-    item = m.put(version, "ItemDef", attributes)
-    m.say(item, "Description", labelled(about.column))
-    return item
-
-
-def _put_origin(item: Element, about: Described) -> None:
-    origin = ("Derived", "Sponsor") if about.made else ("Collected", "Investigator")
-    m.put(item, "def:Origin", dict(zip(("Type", "Source"), origin, strict=True)))
+def _put_items(
+    version: Element, finished: Finished, described: DescribedTable, lists: Mapping[m.Codes, str]
+) -> None:
+    table = described.table
+    held = m.held(finished, table)
+    for about in described.columns:
+        column, (kind, length, digits) = about.column, held[about.column.name]
+        how: dict[str, object] = {"DataType": kind, "Length": length}
+        if kind == "double":
+            how |= {"DataType": "float", "SignificantDigits": digits}
+        item = m.put_item(version, table, column, how, labelled(column))
+        m.put_code_list_ref(item, column, lists)
+        origin = ("Derived", "Sponsor") if about.made else ("Collected", "Investigator")
+        m.put(item, "def:Origin", dict(zip(("Type", "Source"), origin, strict=True)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from registry.core import codebook
@@ -42,35 +42,39 @@ def item_oid(table: Table, column: Column) -> str:
     return f"IT.{table.name}.{column.name}"
 
 
-def data_types(finished: Finished, table: Table) -> dict[str, str]:
-    """Column → ``integer``, ``double`` or ``text``, as Parquet has it."""
-    import pyarrow as pa
-    from pyarrow import parquet
+class Held(NamedTuple):
+    """A column's values: ``integer``, ``double`` or ``text``, and how long the longest are.
 
-    def of(kind: Any) -> str:
+    ``length`` is in characters, ``digits`` are those after the point.
+    """
+
+    type: str
+    length: int
+    digits: int
+
+
+def held(finished: Finished, table: Table) -> dict[str, Held]:
+    """Column → as what Parquet holds it."""
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    def type_of(kind: Any) -> str:
         if pa.types.is_integer(kind):
             return "integer"
         return "double" if pa.types.is_floating(kind) else "text"
 
-    return {field.name: of(field.type) for field in parquet.read_schema(finished.path(table.name))}
-
-
-def widths(finished: Finished, table: Table) -> dict[str, tuple[int, int]]:
-    """Column → characters of its longest value, 1 at least, and its most digits after a point."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    widest = {column.name: (1, 0) for column in table.columns}
+    schema = parquet.read_schema(finished.path(table.name))
+    found = {field.name: Held(type_of(field.type), 1, 0) for field in schema}
     for batch in finished.batches(table.name):
         for name, values in zip(batch.schema.names, batch.columns, strict=True):
             text = values.cast(pa.string())
             size, point = compute.utf8_length(text), compute.find_substring(text, ".")
-            digits = compute.if_else(
-                compute.less(point, 0), 0, compute.subtract(compute.subtract(size, point), 1)
-            )
-            found = (compute.max(size).as_py() or 1, compute.max(digits).as_py() or 0)
-            widest[name] = max(widest[name][0], found[0]), max(widest[name][1], found[1])
-    return widest
+            after = compute.subtract(compute.subtract(size, point), 1)
+            digits = compute.if_else(compute.less(point, 0), 0, after)
+            longest, most = (compute.max(one).as_py() or 0 for one in (size, digits))
+            kind, length, known = found[name]
+            found[name] = Held(kind, max(length, longest), max(known, most))
+    return found
 
 
 # -- elements -----------------------------------------------------------------------------------
@@ -134,14 +138,24 @@ def put_group(
     group = put(parent, "ItemGroupDef", {"OID": group_oid(table), "Name": table.name, **attributes})
     say(group, "Description", table.label)
     for number, about in enumerate(described.columns, 1):
-        ref: dict[str, object] = {"ItemOID": item_oid(table, about.column), "OrderNumber": number}
-        ref["Mandatory"] = "No"
+        ref: dict[str, object] = {"ItemOID": item_oid(table, about.column)}
+        ref |= {"OrderNumber": number, "Mandatory": "No"}
         if about.key:
             ref["KeySequence"] = 1 + table.keys.index(about.column)
         if about.made:
             ref["MethodOID"] = made[about.made]
         put(group, "ItemRef", ref)
     return group
+
+
+def put_item(
+    parent: Element, table: Table, column: Column, attributes: Mapping[str, object], label: str
+) -> Element:
+    """The definition of a column."""
+    about = {"OID": item_oid(table, column), "Name": column.name}
+    item = put(parent, "ItemDef", {**about, **attributes})
+    say(item, "Description", label)
+    return item
 
 
 def columns(finished: Finished) -> Iterator[tuple[Table, Described]]:

@@ -122,22 +122,15 @@ def _put_items(
     version: Element, finished: Finished, described: DescribedTable, lists: Mapping[m.Codes, str]
 ) -> None:
     table = described.table
-    types, widths = m.data_types(finished, table), m.widths(finished, table)
+    held = m.held(finished, table)
     for about in described.columns:
-        name, unit = about.column.name, about.column.unit
-        item_about: dict[str, object] = {
-            "OID": m.item_oid(table, about.column),
-            "Name": name,
-            "DataType": types[name],
-        }
-        if types[name] == "text":
-            item_about["Length"] = widths[name][0]
-        item = m.put(version, "ItemDef", item_about)
-        m.say(item, "Description", about.column.label)
-        if unit:
-            m.put(item, "MeasurementUnitRef", {"MeasurementUnitOID": f"MU.{unit}"})
+        column, (kind, length, _digits) = about.column, held[about.column.name]
+        how: dict[str, object] = {"DataType": kind} | ({"Length": length} if kind == "text" else {})
+        item = m.put_item(version, table, column, how, column.label)
+        if column.unit:
+            m.put(item, "MeasurementUnitRef", {"MeasurementUnitOID": f"MU.{column.unit}"})
         _put_ranges(item, about)
-        m.put_code_list_ref(item, about.column, lists)
+        m.put_code_list_ref(item, column, lists)
 
 
 def _put_ranges(item: Element, about: Described) -> None:
