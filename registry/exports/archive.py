@@ -24,9 +24,9 @@ from registry.core.errors import RefusedError
 
 from .about.codebook import describe
 from .about.texts import texts
-from .formats import FORMATS, made, streamed
+from .formats import FORMATS, streamed, whole
 from .formats.finished import Finished
-from .making import make, require_fit
+from .making import make, passes, require_fit
 from .profiles import Profile
 from .tables import ABSENCES, Table
 from .writers import Beside
@@ -76,29 +76,37 @@ class Delivery:
         """
         require_fit(self.formats, self.tables, expected)
         done = 0
+        files = {code: one.name_of() for code, one in whole(self.formats).items()}
         of_tables: list[dict[str, Any]] = []
         for table in self.tables:
             delivered = self._write_table(table, done, said)
             if delivered != expected[table.name]:
                 raise _incomplete(table, delivered, expected[table.name])
             done += delivered
-            files = {one: FORMATS[one].name_of(table.name) for one in self.formats}
+            of_table = {
+                one: FORMATS[one].name_of(table.name) for one in self.formats if one not in files
+            }
             of_tables.append(
                 {
                     "table": table.name,
-                    "files": files,
+                    "files": of_table,
                     "expected": expected[table.name],
                     "delivered": delivered,
                 }
             )
         described = describe(self.profile, self.tables)
-        finished = Finished(self._parquet / FORMATS["parquet"].folder, described, self.moment)
+        finished = Finished(
+            self._parquet / FORMATS["parquet"].folder,
+            described,
+            self.moment,
+            about["code_version"],
+        )
         for code, called in make(
             finished, self.formats, self.folder, lambda stage, rows: said(stage, done + rows)
         ):
             for one in of_tables:
                 one.setdefault("names", {})[code] = called[one["table"]]
-        manifest = {**about, "tables": of_tables}
+        manifest = {**about, "tables": of_tables, "files": files}
         for name, text in texts(manifest, self.profile, self.tables).items():
             self._write_text(name, text)
         manifest["sha256"] = {name: sha256(self.folder / name) for name in names(self.folder)}
@@ -118,7 +126,7 @@ class Delivery:
         with ExitStack() as open_files:
             writers = []
             for code, one in streamed(
-                {*self.formats, "parquet"} if made(self.formats) else self.formats
+                {*self.formats, "parquet"} if passes(self.formats) > 1 else self.formats
             ).items():
                 folder = self._parquet if code == "parquet" else self.folder
                 path = folder / one.name_of(table.name)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from registry.core.errors import RefusedError
 
-from .formats import made
+from .formats import made, whole
 from .formats.finished import Finished
 from .formats.variables import UnfitError
 from .tables import Table
@@ -21,7 +21,7 @@ class TooLargeError(RefusedError):
 
 def passes(formats: Sequence[str]) -> int:
     """How often each row is written: once as it comes, and once for each format made of it."""
-    return 1 + len(made(formats))
+    return 1 + len(made(formats)) + len(whole(formats))
 
 
 def require_fit(
@@ -51,8 +51,8 @@ def make(
 ) -> Iterator[tuple[str, dict[str, Mapping[str, str]]]]:
     """Write those of the ``formats`` that are made into a dataset's ``folder``.
 
-    Yields each with its names: table → column → what it is called there. ``said(stage, rows)`` is
-    told of progress. Raises :class:`formats.variables.UnfitError`.
+    Yields those of a file a table with their names: table → column → what it is called there.
+    ``said(stage, rows)`` is told of progress. Raises :class:`formats.variables.UnfitError`.
     """
     done = 0
     for code, one in made(formats).items():
@@ -69,3 +69,8 @@ def make(
         if one.beside:
             one.beside(finished, folder / one.folder)
         yield code, called
+    for code, file in whole(formats).items():
+        (folder / file.folder).mkdir()
+        for rows in file.write(finished, folder / file.name_of()):
+            said(code, done + rows)
+        done += sum(finished.rows(described.table.name) for described in finished.tables)

@@ -13,8 +13,10 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Protocol
+from xml.parsers import expat
 
 from django.utils.translation import gettext as _
 
@@ -24,9 +26,12 @@ from .archive import BLOCK, MANIFEST
 CHUNK = 100_000  # rows read at once of a package's file
 # What reading a damaged zip, gzip, text or table raises.
 DAMAGED = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error)
+UNREADABLE = (KeyError, TypeError, *DAMAGED)  # and one that is whole, but not what it should be
 
 
-Reader = Callable[[IO[bytes]], tuple[list[str], Counter[int]]]
+Read = tuple[list[str], Counter[int]]  # a table's columns; its rows by how many values they have
+Reader = Callable[[IO[bytes]], Read]
+WholeReader = Callable[[IO[bytes]], dict[str, Read]]
 
 
 class Files(Protocol):
@@ -100,7 +105,8 @@ def _problems(files: Files) -> Iterator[str]:
             for one in manifest["tables"]
         ]
         readers = {one: READERS[one] for _table, held, *_about in tables for one in held}
-    except (KeyError, TypeError, *DAMAGED):
+        whole = [(name, WHOLE[one]) for one, name in dict(manifest.get("files", {})).items()]
+    except UNREADABLE:
         yield _("%(file)s: it is missing or cannot be read.") % {"file": MANIFEST}
         return
     for name in sorted(times.keys() - digests.keys() - {MANIFEST}):
@@ -134,6 +140,12 @@ def _problems(files: Files) -> Iterator[str]:
                 yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": name}
         if delivered != expected:
             yield _rows(table, delivered, expected)
+    rows = {table: expected for table, *_about, expected, _delivered in tables}
+    for name, read_whole in whole:
+        if name in sound:
+            yield from _whole_problems(files, name, read_whole, described, rows)
+        elif name not in digests:
+            yield _("%(file)s: the manifest has no SHA-256 of it.") % {"file": name}
 
 
 def _codebook_problems(files: Files, described: list[dict[str, str]]) -> Iterator[str]:
@@ -146,7 +158,7 @@ def _codebook_problems(files: Files, described: list[dict[str, str]]) -> Iterato
                 for table in json.load(file)["tables"]
                 for column in table["columns"]
             ]
-    except (KeyError, TypeError, *DAMAGED):
+    except UNREADABLE:
         yield _("%(file)s: it is missing or cannot be read.") % name
         return
     if nested != [(row["table"], row["column"]) for row in described]:
@@ -168,13 +180,42 @@ def _digest(files: Files, name: str) -> str | None:
 def _file_problems(
     files: Files, file: str, read: Reader, columns: list[str], expected: int
 ) -> Iterator[str]:
-    name = {"file": file}
     try:
         with files.open(file) as raw:
             header, widths = read(raw)
-    except DAMAGED as error:
-        yield _("%(file)s: it cannot be read: %(reason)s.") % (name | {"reason": error})
+    except UNREADABLE as error:
+        yield _unreadable(file, error)
         return
+    yield from _table_problems(file, header, widths, columns, expected)
+
+
+def _whole_problems(
+    files: Files,
+    file: str,
+    read: WholeReader,
+    described: list[dict[str, str]],
+    rows: dict[str, int],
+) -> Iterator[str]:
+    try:
+        with files.open(file) as raw:
+            found = read(raw)
+    except UNREADABLE as error:
+        yield _unreadable(file, error)
+        return
+    for table, expected in rows.items():
+        columns = [row["column"] for row in described if row["table"] == table]
+        header, widths = found.get(table, ([], Counter()))
+        yield from _table_problems(f"{file}, {table}", header, widths, columns, expected)
+
+
+def _unreadable(file: str, error: Exception) -> str:
+    return _("%(file)s: it cannot be read: %(reason)s.") % {"file": file, "reason": error}
+
+
+def _table_problems(
+    file: str, header: list[str], widths: Counter[int], columns: list[str], expected: int
+) -> Iterator[str]:
+    name = {"file": file}
     if header != columns:
         yield _("%(file)s: its columns are not those of the codebook.") % name
     if set(widths) - {len(header)}:
@@ -191,13 +232,13 @@ def _rows(name: str, found: int, expected: int) -> str:
 # -- a file's columns, and its rows by how many values they have --------------------------------
 
 
-def _csv(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+def _csv(file: IO[bytes]) -> Read:
     with gzip.open(file) as raw, io.TextIOWrapper(raw, "utf-8", newline="") as text:
         rows = csv.reader(text, strict=True)
         return next(rows, []), Counter(map(len, rows))
 
 
-def _parquet(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+def _parquet(file: IO[bytes]) -> Read:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -213,7 +254,7 @@ def _parquet(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
 def _package(reader: str) -> Reader:
     """Of a statistics package, by pyreadstat, which opens files by their names alone."""
 
-    def read(file: IO[bytes]) -> tuple[list[str], Counter[int]]:
+    def read(file: IO[bytes]) -> Read:
         import pyreadstat
 
         with tempfile.NamedTemporaryFile(prefix="saphena-check-") as copy:
@@ -231,10 +272,51 @@ def _package(reader: str) -> Reader:
     return read
 
 
+def _dataset_json(file: IO[bytes]) -> Read:
+    """As it is written: a row a line."""
+    with io.TextIOWrapper(file, "utf-8", newline="\n") as text:
+        head = "".join(takewhile(lambda line: line != ' "rows": [\n', text))
+        header = [column["name"] for column in json.loads(head.rstrip(",\n") + "}")["columns"]]
+        rows = (
+            json.loads(line.rstrip(",\n")) for line in takewhile(lambda line: line != "]}\n", text)
+        )
+        return header, Counter(map(len, rows))
+
+
+def _odm(file: IO[bytes]) -> dict[str, Read]:
+    """Columns as they are defined; of a row the items that are missing are not there."""
+    items: dict[str, str] = {}
+    groups: dict[str, tuple[str, list[str]]] = {}
+    rows: Counter[str] = Counter()
+
+    def start(tag: str, about: dict[str, str]) -> None:
+        if tag == "ItemGroupData":
+            rows[about["ItemGroupOID"]] += 1
+        elif tag == "ItemGroupDef":
+            groups[about["OID"]] = about["Name"], []
+        elif tag == "ItemRef":
+            groups[next(reversed(groups))][1].append(about["ItemOID"])
+        elif tag == "ItemDef":
+            items[about["OID"]] = about["Name"]
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    try:
+        parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise ValueError(error) from error
+    return {
+        name: ([items[one] for one in held], Counter({len(held): rows[oid]}))
+        for oid, (name, held) in groups.items()
+    }
+
+
 READERS: dict[str, Reader] = {
     "csv": _csv,
     "parquet": _parquet,
     "stata": _package("read_dta"),
     "spss": _package("read_sav"),
     "xpt": _package("read_xport"),
+    "dataset-json": _dataset_json,
 }
+WHOLE: dict[str, WholeReader] = {"odm": _odm}

@@ -30,9 +30,11 @@ def month(day: date) -> str:
 
 
 def stage(code: str, profile: Profile) -> str:
-    """Where a build stands: a stage of its own, or the table that is being written."""
+    """Where a build stands: a stage of its own, or the table or file that is being written."""
     if code in STAGES:
         return gettext(STAGES[code])
+    if code in FORMATS:
+        return gettext("writing %(format)s") % {"format": FORMATS[code].label}
     made, _colon, name = code.rpartition(":")
     labels = {table.name: table.label for table in tables(profile)}
     if name not in labels:

@@ -6,15 +6,19 @@ import json
 import re
 
 import pytest
+from odmlib.dataset_json_1_1.model import DatasetJSON
 from pyarrow import parquet
 
 from registry.core.dictionary import ABSENCE_CODES
 from registry.exports import formats, tasks
 from registry.exports.formats import FORMATS, made
+from registry.exports.profiles import PROFILES
 from registry.exports.verification import problems
+from registry.exports.words import stage
 from registry.exports.writers import ParquetWriter
 
 from . import test_packages as packages
+from .cdisc import clinical, metadata, open_define, open_odm, same_rows
 from .conftest import made as made_of
 from .conftest import stored
 
@@ -80,6 +84,67 @@ def test_reasons_stand_where_the_table_of_absence_codes_says(opened, form, tmp_p
             assert packages.reason(form, found) == row["code"]
 
 
+def parquet_of(opened, table):
+    return parquet.read_table(io.BytesIO(opened.files[f"parquet/{table}.parquet"])).to_pylist()
+
+
+def reasons_of(opened, about):
+    """(*key, column) → why it is missing, of a table of the codebook."""
+    of_rows = {}
+    for row in parquet_of(opened, "absence_codes"):
+        place = row | {"ulcer": row["occurrence"]}
+        key = [place[name] for name in about["keys"] if name in place]
+        for column in about["columns"]:
+            if (column["form"], column["item"]) == (row["form"], row["item"]):
+                of_rows[*key, column["column"]] = row["code"]
+    return of_rows
+
+
+def labels_of(about):
+    """Column → its codes with their labels."""
+    return {
+        column["column"]: {choice["code"]: choice["label"] for choice in column["choices"]}
+        for column in about["columns"]
+    }
+
+
+def test_odm_says_what_parquet_and_the_codebook_say(opened, tmp_path):
+    path = tmp_path / "dataset.xml"
+    path.write_bytes(opened.files["odm/dataset.xml"])
+    odm = open_odm(path)
+    rows, said = clinical(odm), metadata(odm.Study[0].MetaDataVersion[0])
+    described = json.loads(opened.files["codebook.json"])["tables"]
+    assert list(rows) == list(said) == opened.tables
+    flagged = 0
+    for about in described:
+        table = about["table"]
+        reasons = {} if table == "absence_codes" else reasons_of(opened, about)
+        flagged += len(reasons)
+        same_rows(rows[table], parquet_of(opened, table), about["keys"], reasons)
+        assert {name: one["codes"] for name, one in said[table].items()} == labels_of(about)
+        for column in about["columns"]:
+            assert said[table][column["column"]]["label"] == column["label"]
+            assert said[table][column["column"]]["made"] == column["made"]
+    assert flagged
+    assert opened.manifest["files"] == {"odm": "odm/dataset.xml"}
+
+
+def test_dataset_json_says_what_parquet_says_and_define_what_the_codebook_says(opened, tmp_path):
+    path = tmp_path / "define.xml"
+    path.write_bytes(opened.files["dataset-json/define.xml"])
+    said = metadata(open_define(path).Study.MetaDataVersion)
+    described = json.loads(opened.files["codebook.json"])["tables"]
+    assert list(said) == opened.tables
+    for about in described:
+        table = about["table"]
+        read = DatasetJSON.from_json(opened.files[f"dataset-json/{table}.json"].decode())
+        names = read.column_names
+        found = [dict(zip(names, row, strict=True)) for row in read.rows or []]
+        assert repr(found) == repr(parquet_of(opened, table))
+        assert names == [column["column"] for column in about["columns"]]
+        assert {name: one["codes"] for name, one in said[table].items()} == labels_of(about)
+
+
 def test_it_proves_itself(opened, tmp_path):
     path = tmp_path / "dataset.zip"
     path.write_bytes(opened.data)
@@ -110,7 +175,13 @@ def test_a_table_that_a_format_cannot_take_is_refused_before_it_is_written(
 
 
 def test_the_bar_counts_the_rows_of_every_pass(order):
-    dataset = order(formats=["csv", "stata", "xpt"], forms=["ceap"])
+    dataset = order(formats=["csv", "stata", "odm"], forms=["ceap"])
     opened = made_of(dataset)
     rows = sum(one["delivered"] for one in opened.manifest["tables"])
     assert dataset.rows_done == dataset.rows_expected == 3 * rows
+
+
+def test_the_page_says_which_file_is_being_written():
+    profile = PROFILES["limited"]
+    assert stage("odm", profile) == "writing CDISC ODM"
+    assert stage("stata:vcss", profile) == "writing “VCSS” for Stata"

@@ -105,7 +105,7 @@ def finished(folder, rows, reasons=()):
     lines = [(*rows[row][:2], "looks", None, None, item, code) for row, item, code in reasons]
     put(folder, absences, dict.fromkeys([*keys, "code"], TEXT), lines)
     described = [describe(looks, ABSENT), describe(absences)]
-    return Finished(folder, described, MOMENT)
+    return Finished(folder, described, MOMENT, "c0c51bb")
 
 
 def written(folder, form, *args):

@@ -149,6 +149,47 @@ def test_the_codebook_says_the_same_as_json_and_as_csv(check, said, problem):
     assert check(files) == [f"codebook.json: {problem}"]
 
 
+def odm(rows, columns=("participant", "sex"), table="participants"):
+    """What check_dataset looks at in a file of ODM."""
+    refs = "".join(f'<ItemRef ItemOID="IT.{name}"/>' for name in columns)
+    items = "".join(f'<ItemDef OID="IT.{name}" Name="{name}"/>' for name in columns)
+    group = f'<ItemGroupDef OID="IG" Name="{table}">{refs}</ItemGroupDef>'
+    data = '<ItemGroupData ItemGroupOID="IG"/>' * rows
+    return f"<ODM>{group}{items}{data}</ODM>".encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (odm(2), []),
+        (odm(1), ["odm.xml, participants: 1 of 2 rows."]),
+        (odm(2, ["sex"]), ["odm.xml, participants: its columns are not those of the codebook."]),
+        (
+            odm(2, table="people"),
+            [
+                "odm.xml, participants: its columns are not those of the codebook.",
+                "odm.xml, participants: 0 of 2 rows.",
+            ],
+        ),
+        (odm(2)[:-3], ["odm.xml: it cannot be read: unclosed token: line 1, column "]),
+        (b'<ODM><ItemGroupDef OID="IG"/></ODM>', ["odm.xml: it cannot be read: 'Name'."]),
+    ],
+)
+def test_a_file_of_all_tables_has_the_rows_and_columns_of_each(check, said, found):
+    files = contents() | {"odm.xml": said}
+    manifest = json.loads(files["manifest.json"]) | {"files": {"odm": "odm.xml"}}
+    files["manifest.json"] = json.dumps(manifest).encode()
+    assert check(files) == [
+        "odm.xml: the manifest does not name it.",
+        "odm.xml: the manifest has no SHA-256 of it.",
+    ]
+    manifest["sha256"]["odm.xml"] = hashlib.sha256(said).hexdigest()
+    files["manifest.json"] = json.dumps(manifest).encode()
+    problems = check(files)
+    assert len(problems) == len(found)
+    assert all(one.startswith(start) for one, start in zip(problems, found, strict=True))
+
+
 def test_a_table_that_was_cut_off_before_it_was_hashed_is_named(check):
     cut = table(ROWS)[:-9]
     files = contents()

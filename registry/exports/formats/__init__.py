@@ -5,7 +5,7 @@ Some are written as the rows come; the others are made of the finished tables, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from ..about.codebook import DescribedTable
 from ..writers import CsvWriter, ParquetWriter, Writer
 from . import spss, stata, transport
+from .cdisc import dataset_json, define, odm
 from .finished import Finished
 
 MOST_VALUES: Final = 50_000_000
@@ -53,6 +54,17 @@ class Made(Format):
     most_values: int | None = None
 
 
+@dataclass(frozen=True)
+class Whole(Format):
+    """``write`` makes the one file of all tables, and yields how many rows it has written."""
+
+    write: Callable[[Finished, Path], Iterator[int]]
+
+    def name_of(self, table: str = "") -> str:
+        """The name of the file, whichever the table."""
+        return f"{self.folder}/dataset{self.suffix}"
+
+
 FORMATS: Final[Mapping[str, Format]] = {
     "csv": Streamed("CSV", "csv", ".csv.gz", CsvWriter),
     "parquet": Streamed("Parquet", "parquet", ".parquet", ParquetWriter),
@@ -60,6 +72,10 @@ FORMATS: Final[Mapping[str, Format]] = {
     "spss": Made("SPSS", "spss", ".sav", spss.write, most_values=MOST_VALUES),
     "xpt": Made(
         "SAS transport", "xpt", ".xpt", transport.write, transport.write_formats, MOST_VALUES
+    ),
+    "odm": Whole("CDISC ODM", "odm", ".xml", odm.write),
+    "dataset-json": Made(
+        "CDISC Dataset-JSON", "dataset-json", ".json", dataset_json.write, define.write
     ),
 }
 USUAL: Final = ("csv", "parquet")
@@ -72,5 +88,10 @@ def streamed(chosen: Iterable[str]) -> dict[str, Streamed]:
 
 
 def made(chosen: Iterable[str]) -> dict[str, Made]:
-    """Those of the ``chosen`` that are made of the finished tables."""
+    """Those of the ``chosen`` that are made of the finished tables, one by one."""
     return {code: one for code in chosen if isinstance(one := FORMATS[code], Made)}
+
+
+def whole(chosen: Iterable[str]) -> dict[str, Whole]:
+    """Those of the ``chosen`` that are made of all finished tables at once."""
+    return {code: one for code in chosen if isinstance(one := FORMATS[code], Whole)}

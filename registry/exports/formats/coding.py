@@ -47,7 +47,12 @@ def numbers(choices: Mapping[str, str]) -> dict[str, int]:
     return {code: number for number, code in enumerate(choices, 1)}
 
 
+def labelled(column: Column) -> str:
+    """The column's label with its unit."""
+    return f"{column.label} [{column.unit}]" if column.unit else column.label
+
+
 def label(column: Column, most: int) -> str:
-    """The column's label with its unit, cut at ``most`` characters."""
-    text = f"{column.label} [{column.unit}]" if column.unit else column.label
+    """The same, cut at ``most`` characters."""
+    text = labelled(column)
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +16,16 @@ from registry.core.dictionary import ABSENCE_CODES, Kind
 from ..about.codebook import DescribedTable
 from ..tables import ABSENCES
 
+BATCH = 2048  # rows of a table that are read at once where it is not read whole
 KEYS_OF_ABSENCES = {"ulcer": "occurrence"}  # what a table's key is called there, if not alike
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Why an item is missing: rows of its table, and of each the place in ABSENCE_CODES, from 1."""
+    """Why an item is missing: rows of its table, in order, and of each the place in ABSENCE_CODES.
+
+    Places count from 1.
+    """
 
     rows: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
@@ -31,12 +35,14 @@ class Reasons:
 class Finished:
     """The ``tables`` in ``folder``, as Parquet.
 
-    ``moment`` is the cut-off: a file that says when it was made says this.
+    ``moment`` is the cut-off: a file that says when it was made says this. ``version`` is the
+    code's, for files that say what made them.
     """
 
     folder: Path
     tables: Sequence[DescribedTable]
     moment: datetime
+    version: str
 
     def path(self, table: str) -> Path:
         return self.folder / f"{table}.parquet"
@@ -46,6 +52,13 @@ class Finished:
         from pyarrow import parquet
 
         return int(parquet.read_metadata(self.path(table)).num_rows)
+
+    def batches(self, table: str) -> Iterator[Any]:
+        """A table's rows in order, some at a time (``pyarrow.RecordBatch``)."""
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(self.path(table)) as file:
+            yield from file.iter_batches(BATCH)
 
     def read(self, described: DescribedTable) -> Any:
         """A table (``pyarrow.Table``), its texts as dictionaries, for they repeat."""
@@ -74,9 +87,8 @@ class Finished:
         there = [KEYS_OF_ABSENCES.get(key, key) for key in keys]
         codes = {name: text(found, name) for name in (*there, "item", "code")}
         of_rows = {name: text(rows, key) for key, name in zip(keys, there, strict=True)}
-        joined = pa.table(codes).join(
-            pa.table(of_rows | {"row": np.arange(rows.num_rows)}), there, join_type="inner"
-        )
+        numbered = pa.table(of_rows | {"row": np.arange(rows.num_rows)})
+        joined = numbered.join(pa.table(codes), there, join_type="inner").sort_by("row")
         items, numbers = joined["item"].to_numpy(), joined["row"].to_numpy()
         places = 1 + compute.index_in(joined["code"], pa.array(list(ABSENCE_CODES))).to_numpy()
         return {

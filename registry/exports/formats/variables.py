@@ -203,8 +203,26 @@ def _require_fit(table: Table, rows: Any, column: Column, values: Any, limits: L
         if not unfit.any():
             return
         at = int(np.argmax(unfit))
+    raise unfit_cell(table, rows, column, at)
+
+
+def require_finite(table: Table, batch: Any, start: int) -> None:
+    """Raise :class:`UnfitError` for what is no number; ``batch`` begins with the row ``start``."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for column in table.columns:
+        values = batch.column(column.name)
+        if pa.types.is_floating(values.type):
+            at = compute.index(compute.is_finite(values), value=False).as_py()
+            if at >= 0:
+                raise unfit_cell(table, batch, column, at, start)
+
+
+def unfit_cell(table: Table, rows: Any, column: Column, at: int, start: int = 0) -> UnfitError:
+    """The error that names a cell, ``at`` a place in ``rows``, the first of which is ``start``."""
     where = ", ".join(str(rows[key.name][at].as_py()) for key in table.keys)
-    raise UnfitError(
+    return UnfitError(
         _("%(table)s, row %(row)s (%(where)s): the format cannot hold the value of %(column)s.")
-        % {"table": table.name, "row": at + 1, "where": where, "column": column.name}
+        % {"table": table.name, "row": start + at + 1, "where": where, "column": column.name}
     )
