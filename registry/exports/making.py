@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.utils.translation import gettext as _
 
 from registry.core.errors import RefusedError
 
-from .formats import made, whole
+from .formats import Format, made, whole
 from .formats.finished import Finished
 from .formats.variables import UnfitError
 from .tables import Table
@@ -61,16 +62,24 @@ def make(
         for described in finished.tables:
             table = described.table.name
             said(f"{code}:{table}", done)
-            try:
+            with _named(one):
                 called[table] = one.write(finished, described, folder / one.name_of(table))
-            except UnfitError as error:
-                raise UnfitError(f"{one.label}: {error}") from error
             done += finished.rows(table)
         if one.beside:
             one.beside(finished, folder / one.folder)
         yield code, called
     for code, file in whole(formats).items():
         (folder / file.folder).mkdir()
-        for rows in file.write(finished, folder / file.name_of()):
-            said(code, done + rows)
+        with _named(file):
+            for rows in file.write(finished, folder / file.name_of()):
+                said(code, done + rows)
         done += sum(finished.rows(described.table.name) for described in finished.tables)
+
+
+@contextmanager
+def _named(format_: Format) -> Iterator[None]:
+    """Say which format it is that cannot hold a value."""
+    try:
+        yield
+    except UnfitError as error:
+        raise UnfitError(f"{format_.label}: {error}") from error
