@@ -199,6 +199,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# So many people must look alike in a dataset, by its profile (exports/disclosure/declared.py).
+DISCLOSURE_K = {"limited": 5, "safe_harbor": 11}
+DISCLOSURE_K |= env.dict("DISCLOSURE_K", cast={"value": int}, default={})
+if len(DISCLOSURE_K) != 2 or min(DISCLOSURE_K.values()) < 1:
+    raise ImproperlyConfigured("DISCLOSURE_K is like limited=5,safe_harbor=11; whole numbers.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 FILM_MAX_BYTES = 100 * 2**20
 

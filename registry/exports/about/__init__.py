@@ -1,11 +1,12 @@
-"""What goes with the tables of a dataset: codebook, README and loaders, all in English.
+"""What goes with the tables of a dataset: codebook, disclosure report, README and loaders.
 
-Their bytes depend on the profile, the tables and the formats alone; only the README says of which
-request and moment the dataset is.
+All in English. Their bytes depend on the profile, the tables and the formats alone; only the README
+says of which request and moment the dataset is, and the report how its people look alike.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..tables import Table
 from . import codebook, loaders, page, readme
 from .codebook import CODEBOOK as CODEBOOK
 from .codebook import CODEBOOK_JSON as CODEBOOK_JSON
+from .readme import DISCLOSURE
 
 
 def texts(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -> dict[str, str]:
@@ -26,6 +28,7 @@ def texts(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -
         CODEBOOK: codebook.as_csv(described),
         CODEBOOK_JSON: codebook.as_json(profile, described),
         "codebook.html": page.as_html(profile, described),
+        DISCLOSURE: json.dumps(manifest["disclosure"], indent=1) + "\n",
         "README.txt": readme.readme(manifest, profile, tables),
         **loaders.loaders(manifest["formats"], described),
     }

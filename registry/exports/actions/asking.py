@@ -13,9 +13,11 @@ from registry.access.models import Site, User
 from registry.access.roles import Permission
 
 from .. import rules
+from ..disclosure.report import blocked
 from ..models import Dataset, DatasetProject, DatasetRequest
 from ..profiles import PROFILES, Profile
 from ..writers import FORMATS
+from .disclosing import disclosure_now
 from .errors import ExportError
 
 
@@ -131,7 +133,14 @@ def _check_period(asked: DatasetRequest, profile: Profile) -> None:
 
 
 def approve_request(*, by: User, request: DatasetRequest) -> Dataset:
-    """Approve a waiting request and have its dataset built. Raises :class:`ExportError`."""
+    """Approve a waiting request and have its dataset built.
+
+    Raises :class:`ExportError`, also where too few people would be in it to hide anybody.
+    """
+    _require_decider(by, request)
+    report = disclosure_now(by=by, request=request)
+    if report["blocked"]:
+        raise ExportError(blocked(report))
     with transaction.atomic():
         _decide(by, request, DatasetRequest.State.APPROVED)
         return order_build(by=by, request=request)
@@ -145,11 +154,15 @@ def return_request(*, by: User, request: DatasetRequest, reason: str) -> None:
         _decide(by, request, DatasetRequest.State.RETURNED, reason.strip())
 
 
-def _decide(by: User, request: DatasetRequest, state: str, reason: str = "") -> None:
+def _require_decider(by: User, request: DatasetRequest) -> None:
     if not by.may(Permission.APPROVE_DATASET):
         raise ExportError(_("Only a data steward decides on requests."))
     if by.pk in (request.asked_by_id, request.project.researcher_id):
         raise ExportError(_("Nobody decides on a request of his own: another steward has to."))
+
+
+def _decide(by: User, request: DatasetRequest, state: str, reason: str = "") -> None:
+    _require_decider(by, request)
     decided = DatasetRequest.objects.filter(pk=request.pk, state=DatasetRequest.State.ASKED).update(
         state=state, decided_by=by, decided_at=timezone.now(), reason=reason
     )
