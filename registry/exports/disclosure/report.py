@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -38,97 +39,143 @@ def blocked(report: Report) -> str:
 
 def sentences(report: Report, profile: Profile) -> Iterator[str]:
     """What was done and what it reached; true of the whole report and of the researcher's."""
-    about = {"k": report["k"], "people": report["people"], "suppressed": report["suppressed"]}
     yield (
         _(
-            "In sex, age, time of enrolment and site each participant looks like at least"
-            " %(others)s others here, of %(people)s in all."
+            "Everybody looks like at least %(others)s others in sex, age, time of enrolment and"
+            " site, of %(people)s participants in all."
         )
         % {"others": report["after"]["smallest"] - 1, "people": report["people"]}
     )
     if coarser := _step(report, profile).coarser:
         made = "; ".join(_(level.text) for level in coarser)
-        yield _("For that these were made coarser: %(made)s.") % {"made": made}
-    if report["suppressed"]:
+        yield _("For that these are coarser than the profile lets them be: %(made)s.") % {
+            "made": made
+        }
+    if number := report["suppressed"]:
         yield (
             ngettext(
-                "Sex, age, time and site of %(suppressed)s participant are missing.",
-                "Sex, age, time and site of %(suppressed)s participants are missing.",
-                report["suppressed"],
+                "Sex, age, time of enrolment and site of %(number)s participant are missing.",
+                "Sex, age, time of enrolment and site of %(number)s participants are missing.",
+                number,
             )
-            % about
+            % {"number": number}
         )
-    before, after = report["before"]["risk"], report["after"]["risk"]
+    after = report["after"]["risk"]
     yield _(
-        "Who knows these four of somebody in it, and nothing else, finds him with a chance of"
-        " %(maximal)s at most and %(mean)s on average; with the finest that the profile lets leave"
-        " it would be %(before)s on average."
+        "Who knows these of somebody in it, and no more, finds him with a chance of at most"
+        " %(maximal)s, and of %(mean)s on average. Without what was done it would be %(before)s on"
+        " average."
     ) % {
-        "maximal": _percent(after["maximal"]),
-        "mean": _percent(after["mean"]),
-        "before": _percent(before["mean"]),
+        "maximal": percent(after["maximal"]),
+        "mean": percent(after["mean"]),
+        "before": percent(report["before"]["risk"]["mean"]),
     }
-    labels = {one.code: _(one.text) for one in DISCLOSURES[profile.code].outcomes}
     for one in report["outcomes"]:
-        if one["everybody"]:
+        if number := one["everybody"]:
             yield (
                 ngettext(
-                    "%(outcome)s: in %(number)s group of people who look alike everybody has one,"
-                    " so that it is told of each of them.",
-                    "%(outcome)s: in %(number)s groups of people who look alike everybody has one,"
-                    " so that it is told of each of them.",
-                    one["everybody"],
+                    "In %(number)s group of people who look alike everybody has one value or"
+                    " another of “%(outcome)s”: it is told of whoever is known to be in it.",
+                    "In %(number)s groups of people who look alike everybody has one value or"
+                    " another of “%(outcome)s”: it is told of whoever is known to be in one.",
+                    number,
                 )
-                % {"outcome": labels[one["outcome"]].capitalize(), "number": one["everybody"]}
+                % {"number": number, "outcome": _outcomes(profile)[one["outcome"]]}
             )
-    if report["releases"] and report["joined"]["below"]:
+    if number := _joined(report):
         yield (
             ngettext(
-                "Joined with the project's earlier releases, by pseudonym, %(number)s participant"
+                "Joined with the project’s other releases by pseudonym, %(number)s participant"
                 " looks like fewer than %(others)s others.",
-                "Joined with the project's earlier releases, by pseudonym, %(number)s participants"
+                "Joined with the project’s other releases by pseudonym, %(number)s participants"
                 " look like fewer than %(others)s others.",
-                report["joined"]["below"],
+                number,
             )
-            % {"number": report["joined"]["below"], "others": report["k"] - 1}
+            % {"number": number, "others": report["k"] - 1}
         )
 
 
 def advice(report: Report, profile: Profile) -> Iterator[str]:
     """What a steward does with it."""
-    if report["blocked"]:
-        yield _("Return it: it cannot be approved, for no dataset could be built.")
-        return
     if report["suppressed"] > SUPPRESSED * report["people"]:
         yield _(
-            "Return it, unless the project can do without: too many participants would lose sex,"
-            " age, time and site. With more arms, sites, years or classes fewer would."
+            "Return it unless the project can do with so many missing values: more arms, sites,"
+            " years or classes would leave fewer."
         )
     elif _step(report, profile).coarser:
         yield _(
-            "Look whether the purpose can be reached with what is made coarser. If not, return it"
-            " and say so: more arms, sites, years or classes leave it finer."
+            "See whether the purpose can be reached with what is coarser. If not, return it: more"
+            " arms, sites, years or classes would leave it finer."
         )
     if any(one["everybody"] for one in report["outcomes"]):
         yield _(
-            "Consider whether the project needs the forms of outcomes that everybody in a group"
-            " has; else return it and have it asked for without them."
+            "See whether the project needs the outcomes that everybody in a group has. If not,"
+            " return it to be asked for without their forms."
         )
-    if report["releases"] and report["joined"]["below"]:
+    if _joined(report):
         yield _(
-            "Consider waiting until more participants have come, or having it asked for as a new"
-            " project: its pseudonyms are others, and do not join."
+            "See whether it can wait for more participants, or be asked for as a new project, whose"
+            " pseudonyms do not join. If neither, approve it only for who may know them."
         )
     if any(one["small"] for one in report["releases"]):
         yield _(
-            "Outcomes changed for so few since an earlier release that who heard of one finds its"
-            " participant: leave the forms of outcomes out, or wait."
+            "Outcomes changed for so few since another release that who hears of one finds its"
+            " participant: see whether it can wait, or leave the forms of these outcomes out."
         )
+
+
+def _joined(report: Report) -> int:
+    """How many people the releases together tell apart."""
+    return report["joined"]["below"] if report["releases"] else 0
 
 
 def _step(report: Report, profile: Profile) -> Step:
     return next(one for one in DISCLOSURES[profile.code].steps() if one.code == report["step"])
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 or not share else "< 1 %"
+def _outcomes(profile: Profile) -> dict[str, str]:
+    return {one.code: _(one.text) for one in DISCLOSURES[profile.code].outcomes}
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, but no 0 % of something."""
+    return f"{share:.0%}" if share >= 0.005 or not share else "< 1%"
+
+
+# -- as pages show it ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A report on a page: for a steward with every figure, in the order of its tables.
+
+    ``steps`` are (words, figures), ``risks`` (words, before, after), ``outcomes`` (words, figures).
+    """
+
+    k: int
+    sentences: Sequence[str]
+    advice: Sequence[str]
+    steps: Sequence[tuple[str, Mapping[str, Any]]]
+    risks: Sequence[tuple[str, str, str]]
+    outcomes: Sequence[tuple[str, Mapping[str, Any]]]
+    releases: Sequence[Mapping[str, Any]]
+
+
+def shown(report: Report, profile: Profile) -> Shown:
+    """A report that is not blocked."""
+    words = {one.code: _(one.text) for one in DISCLOSURES[profile.code].steps()}
+    before, after = (report[when]["risk"] for when in ("before", "after"))
+    risks = {
+        "maximal": _("Chance to be found, at most"),
+        "mean": _("Chance to be found, on average"),
+        "at_risk": _("Participants with a chance above one in %(k)s") % {"k": report["k"]},
+    }
+    return Shown(
+        k=report["k"],
+        sentences=list(sentences(report, profile)),
+        advice=list(advice(report, profile)),
+        steps=[(words[one["step"]], one) for one in report["steps"]],
+        risks=[(text, percent(before[one]), percent(after[one])) for one, text in risks.items()],
+        outcomes=[(_outcomes(profile)[one["outcome"]], one) for one in report["outcomes"]],
+        releases=report["releases"],
+    )
