@@ -39,18 +39,16 @@ def blocked(report: Report) -> str:
 
 def sentences(report: Report, profile: Profile) -> Iterator[str]:
     """What was done and what it reached; true of the whole report and of the researcher's."""
-    yield (
-        _(
-            "Everybody looks like at least %(others)s others in sex, age, time of enrolment and"
-            " site, of %(people)s participants in all."
-        )
-        % {"others": report["after"]["smallest"] - 1, "people": report["people"]}
-    )
+    if report["suppressed"] == report["people"]:
+        yield _("Of nobody are sex, age, time of enrolment and site told: too few look alike.")
+    else:
+        yield _(
+            "Of %(people)s participants each looks like at least %(others)s others in sex, age,"
+            " time of enrolment and site."
+        ) % {"people": report["people"], "others": report["after"]["smallest"] - 1}
     if coarser := _step(report, profile).coarser:
         made = "; ".join(_(level.text) for level in coarser)
-        yield _("For that these are coarser than the profile lets them be: %(made)s.") % {
-            "made": made
-        }
+        yield _("What the profile would tell more finely is told so: %(made)s.") % {"made": made}
     if number := report["suppressed"]:
         yield (
             ngettext(
