@@ -45,6 +45,7 @@ bench: .venv ## pages, recall and datasets of a million visits (45 minutes); res
 	@$(PYTHON) -m benchmarks.planning
 	@$(PYTHON) -m benchmarks.mails
 	@$(PYTHON) -m benchmarks.datasets
+	@$(PYTHON) -m benchmarks.disclosure
 
 format: .venv ## mend format and simple lint
 	@$(PYTHON) -m ruff format .

@@ -200,10 +200,12 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # So many people must look alike in a dataset, by its profile (exports/disclosure/declared.py).
-DISCLOSURE_K = {"limited": 5, "safe_harbor": 11}
-DISCLOSURE_K |= env.dict("DISCLOSURE_K", cast={"value": int}, default={})
-if len(DISCLOSURE_K) != 2 or min(DISCLOSURE_K.values()) < 1:
-    raise ImproperlyConfigured("DISCLOSURE_K is like limited=5,safe_harbor=11; whole numbers.")
+DISCLOSURE_K = {
+    "limited": env.int("DISCLOSURE_K_LIMITED", default=5),
+    "safe_harbor": env.int("DISCLOSURE_K_SAFE_HARBOR", default=11),
+}
+if min(DISCLOSURE_K.values()) < 1:
+    raise ImproperlyConfigured("DISCLOSURE_K_LIMITED and _SAFE_HARBOR are numbers of people.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 FILM_MAX_BYTES = 100 * 2**20
 

@@ -29,7 +29,6 @@ MANIFEST = {
         "people": 200,
         "step": "age_20",
         "suppressed": 7,
-        "before": {"risk": {"mean": 0.83, "at_risk": 0.97}},
         "after": {"smallest": 6, "risk": {"maximal": 0.1667, "mean": 0.06}},
         "outcomes": [{"outcome": "left", "everybody": 0}],
         "releases": [],

@@ -16,17 +16,13 @@ Report = Mapping[str, Any]
 
 
 def for_researcher(report: Report) -> dict[str, Any]:
-    """The report as it goes with the files: what anybody can count in them, and little more.
+    """The report as it goes with the files: what anybody can count in them, and the steps tried.
 
-    How people would look in finer data than these cannot be counted. Of that it tells shares in
-    whole percent: exact numbers would change by one with one person.
+    How people would look in finer data than these cannot be counted, and is not told: two reports
+    of which one has a person more would say how rare that person is.
     """
-    risk = {name: round(report["before"]["risk"][name], 2) for name in ("mean", "at_risk")}
-    return {
-        **{name: value for name, value in report.items() if name != "blocked"},
-        "steps": [one["step"] for one in report["steps"]],
-        "before": {"risk": risk},
-    }
+    kept = {name: value for name, value in report.items() if name not in ("blocked", "before")}
+    return kept | {"steps": [one["step"] for one in report["steps"]]}
 
 
 def blocked(report: Report) -> str:
@@ -61,13 +57,8 @@ def sentences(report: Report, profile: Profile) -> Iterator[str]:
     after = report["after"]["risk"]
     yield _(
         "Who knows these of somebody in it, and no more, finds him with a chance of at most"
-        " %(maximal)s, and of %(mean)s on average. Without what was done it would be %(before)s on"
-        " average."
-    ) % {
-        "maximal": percent(after["maximal"]),
-        "mean": percent(after["mean"]),
-        "before": percent(report["before"]["risk"]["mean"]),
-    }
+        " %(maximal)s, and of %(mean)s on average."
+    ) % {"maximal": percent(after["maximal"]), "mean": percent(after["mean"])}
     for one in report["outcomes"]:
         if number := one["everybody"]:
             yield (
