@@ -39,7 +39,7 @@ DRAWN = f"""
     UPDATE known SET small = site IN (SELECT site FROM known GROUP BY site HAVING count(*) < 1000);
     VACUUM known;
 """
-BARE = "SELECT sex, age, period, site, count(*) FROM known GROUP BY 1, 2, 3, 4"
+BARE = "SELECT count(*) FROM (SELECT count(*) FROM known GROUP BY sex, age, period, site) c"
 COUNTED = "SELECT release.measure('pg_temp.known', release.columns_of(%s, '%%s'), %s)"
 REPORT = "SELECT release.disclose(%s, %s, %s, %s)"
 
@@ -87,8 +87,8 @@ def main() -> int:
     held = True
     for (profile, step), took in taken.items():
         words = f"{profile}, {step}" if step else f"{profile}, the whole report"
-        limit = f"{LIMIT} ×" if step else ""
-        lines.append(f"| {words} | {took:.0f} | {took / one:.2f} × | {limit} |")
+        figures = f"{took / one:.2f} × | {LIMIT} ×" if step else "| "
+        lines.append(f"| {words} | {took:.0f} | {figures} |")
         held &= not step or took <= LIMIT * one
     print("\n".join(lines))
     put("disclosure", lines)

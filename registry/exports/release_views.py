@@ -92,7 +92,7 @@ def raise_walls() -> Iterator[sql.Composable]:
         ("registry_forget_dataset()", RELEASE_LOGIN),
         ("registry_disclose_dataset(integer, numeric, bigint[])", RELEASE_LOGIN),
         (f"registry_sharing_counts({sharing_counts.ARGUMENTS})", web_role()),
-        ("registry_disclosure_now(bigint, integer, numeric, bigint[])", web_role()),
+        ("registry_disclosure_now(bigint, integer, numeric)", web_role()),
         ("registry_record_people(bigint)", RELEASE_LOGIN),
         ("registry_find_deletions()", web_role()),
         ("registry_pseudonyms_to_delete(bigint)", web_role()),

@@ -100,6 +100,25 @@ def test_too_few_people_are_neither_approved_nor_built(cohort, order, settings):
     assert (asked.state, asked.datasets.count()) == ("asked", 0)
 
 
+# -- outcomes -----------------------------------------------------------------------------------
+
+
+def test_of_several_outcomes_the_worst_counts(cohort):
+    one, other, third = cohort.people
+    for kind in ("death", "amputation_toe"):
+        build.row(cohort.ana, one, "event", kind=kind, limb="right", occurred_on=ENROLLED)
+    build.row(cohort.ana, other, "event", kind="cellulitis", limb="right", occurred_on=ENROLLED)
+    build.row(cohort.ana, other, "end", ended_on=ENROLLED, reason="moved")
+    build.row(cohort.ben, third, "end", ended_on=ENROLLED, reason="completed")
+    wanted = [
+        (one.pk, "death", "died", None),
+        (other.pk, None, "censored", True),
+        (third.pk, None, "censored", False),
+    ]
+    for view in ("outcomes", "outcomes_now"):
+        assert owner.rows(f"SELECT * FROM release.{view} ORDER BY id") == wanted
+
+
 # -- what releases tell together ------------------------------------------------------------------
 
 
@@ -197,7 +216,7 @@ def test_the_web_role_gets_figures_and_no_rows(four, order):
     """Nor where it lays a table of its own in the way."""
     order()
     number = DatasetRequest.objects.get().pk
-    call = "SELECT registry_disclosure_now(%s, 2, 0.05, '{}')"
+    call = "SELECT registry_disclosure_now(%s, 2, 0.05)"
     with connection.cursor() as cursor:
         for _ in range(2):
             cursor.execute(call, [number])

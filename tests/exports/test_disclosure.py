@@ -7,15 +7,20 @@ import pandas
 import pytest
 from pycanon import anonymity
 
+from registry.core.dictionary import items_of
 from registry.exports.disclosure.declared import DISCLOSURES, SMALL_SITE, SUPPRESSED
+from registry.exports.profiles import MAJOR_EVENTS, PROFILES
+from registry.exports.worked_out import WORST_OUTCOMES
+from registry.visits.crf import FORMS
+from registry.visits.models import Event
 
 from .synthetic import QUASI, disclosed, population
 
 CASES = [
     (profile, number, k, seed)
     for profile in DISCLOSURES
-    for number, k in ((12, 5), (60, 2), (300, 5), (2000, 11))
-    for seed in range(3)
+    for number, k in ((12, 5), (60, 2), (300, 5), (900, 11))
+    for seed in range(2)
 ]
 cases = pytest.mark.parametrize(("profile", "number", "k", "seed"), CASES)
 
@@ -51,6 +56,19 @@ def generalised(people, level, k):
         "no_site": 0,
     }[level["site"].code]
     return found
+
+
+def test_what_is_declared_is_what_there_is():
+    assert DISCLOSURES.keys() == PROFILES.keys()
+    for declared in DISCLOSURES.values():
+        climbed = Counter(declared.order)
+        assert {name: climbed[name] + 1 for name in declared.ladders} == {
+            name: len(levels) for name, levels in declared.ladders.items()
+        }
+        assert {one.form for one in declared.outcomes} <= FORMS.keys()
+    assert set(MAJOR_EVENTS) < {code for code, _label in items_of(Event)["kind"].choices}
+    outcomes = PROFILES["limited"].worked_out["ulcer.ulcer_outcome"].choices
+    assert set(WORST_OUTCOMES) == set(outcomes)
 
 
 @cases

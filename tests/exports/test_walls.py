@@ -69,7 +69,7 @@ def test_a_profiles_role_reads_its_views_and_nothing_else(release, profile):
         "registry_forget_dataset()",
         "registry_sharing_counts('{}', '{}', NULL, NULL, '{}')",
         "registry_disclose_dataset(1, 0, '{}')",
-        "registry_disclosure_now(1, 1, 0, '{}')",
+        "registry_disclosure_now(1, 1, 0)",
         "registry_record_people(NULL)",
         "registry_find_deletions()",
         "registry_pseudonyms_to_delete(1)",

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from registry.access.models import User
@@ -42,8 +41,7 @@ def disclosure_now(*, by: User, request: DatasetRequest) -> dict[str, Any]:
         raise ExportError(_("Only a data steward reads how far people can be told apart."))
     with connections["default"].cursor() as cursor:
         cursor.execute(
-            "SELECT registry_disclosure_now(%s, %s, %s, %s)",
-            [request.pk, *_limits(request), _numbers(_ready(request))],
+            "SELECT registry_disclosure_now(%s, %s, %s)", [request.pk, *_limits(request)]
         )
         report: dict[str, Any] = json.loads(cursor.fetchone()[0])
     return report
@@ -55,15 +53,9 @@ def _limits(request: DatasetRequest) -> tuple[int, Decimal]:
 
 def _joined(dataset: Dataset) -> list[int]:
     """The releases that the project has; of a rebuild those that it had for its first build."""
-    ready = _ready(dataset.request)
+    ready = Dataset.objects.filter(
+        state=Dataset.State.READY, request__project=dataset.request.project_id
+    )
     if first := first_build(dataset, ready.exclude(disclosure={})):
         return [one["dataset"] for one in first.disclosure["releases"]]
-    return _numbers(ready)
-
-
-def _ready(request: DatasetRequest) -> QuerySet[Dataset]:
-    return Dataset.objects.filter(state=Dataset.State.READY, request__project=request.project_id)
-
-
-def _numbers(datasets: QuerySet[Dataset]) -> list[int]:
-    return list(datasets.order_by("pk").values_list("pk", flat=True))
+    return list(ready.order_by("pk").values_list("pk", flat=True))

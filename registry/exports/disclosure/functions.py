@@ -32,7 +32,9 @@ def statements() -> Iterator[sql.Composable]:
     )
     shared = SQL("WHERE {} IS NULL").format(sharing_counts.left_out("classes_now"))
     yield DISCLOSURE_NOW.format(
-        known=counting.known(SQL("release.consenting_now p"), "outcomes_now", shared), **asked
+        known=counting.known(SQL("release.consenting_now p"), "outcomes_now", shared),
+        ready=sql.Literal(str(Dataset.State.READY)),
+        **asked,
     )
 
 
@@ -82,7 +84,7 @@ END $$
 
 DISCLOSURE_NOW = SQL("""
 CREATE OR REPLACE FUNCTION registry_disclosure_now(
-    of_request bigint, k integer, share numeric, earlier bigint[]) RETURNS jsonb
+    of_request bigint, k integer, share numeric) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_nestloop = off AS $$
 DECLARE
@@ -91,7 +93,9 @@ DECLARE
 BEGIN
     SELECT r.* INTO STRICT asked FROM {request} r WHERE r.id = of_request;
     {known}
-    report := release.disclosure_report(asked.profile, asked.forms, k, share, earlier);
+    report := release.disclosure_report(asked.profile, asked.forms, k, share, ARRAY(
+        SELECT d.id FROM {dataset} d JOIN {request} r ON r.id = d.request_id
+        WHERE d.state = {ready} AND r.project_id = asked.project_id ORDER BY d.id));
     DROP TABLE IF EXISTS pg_temp.shown;
     DROP TABLE pg_temp.known;
     RETURN report;

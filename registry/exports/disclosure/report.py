@@ -44,7 +44,7 @@ def sentences(report: Report, profile: Profile) -> Iterator[str]:
         ) % {"people": report["people"], "others": report["after"]["smallest"] - 1}
     if coarser := _step(report, profile).coarser:
         made = "; ".join(_(level.text) for level in coarser)
-        yield _("What the profile would tell more finely is told so: %(made)s.") % {"made": made}
+        yield _("Coarser than the profile would let it be: %(made)s.") % {"made": made}
     if number := report["suppressed"]:
         yield (
             ngettext(
