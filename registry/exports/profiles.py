@@ -25,7 +25,7 @@ from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
 
 SMALLEST: Final = 8
-"""People below which a group is hidden, in datasets' rare values and in previews alike."""
+"""People below which a group is hidden in previews."""
 
 KINDS = {
     Kind.NUMBER: gettext_noop("number"),

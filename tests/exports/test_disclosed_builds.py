@@ -56,17 +56,29 @@ def test_the_researchers_copy_is_the_report_without_finer_figures(four, built):
     assert "before" not in told
 
 
-@pytest.mark.parametrize("profile", ["safe_harbor", "limited"])
-def test_who_is_rare_loses_them_all_and_takes_the_smallest_group_along(four, built, profile):
+@pytest.mark.parametrize(
+    ("profile", "kept"),
+    [
+        # Of another sex is one alone: the two men go with him.
+        ("safe_harbor", [("female", "60 to 69", "2024", None)] * 5),
+        # One more is alone, a woman at her site: the two are enough.
+        (
+            "limited",
+            [("female", "68", "2024-H1", "60 to 69")] * 4
+            + [("male", "68", "2024-H1", "60 to 69")] * 2,
+        ),
+    ],
+)
+def test_who_is_alone_loses_them_all_with_as_many_as_it_takes(four, built, profile, kept):
     for _ in range(3):
         filled(four.ana)
     filled(four.ana, sex="other")
     opened = built(profile)
-    rows = shown(opened)
-    assert opened.dataset.disclosure["suppressed"] == 3
-    assert [row[0] for row in rows] == [""] * 3 + ["female"] * 5
-    assert all(set(row) <= {"", None} for row in rows[:3])
-    assert {row[1] for row in rows[3:]} <= {"60", "60 to 79"}
+    gone, rows = shown(opened)[: -len(kept)], shown(opened)[-len(kept) :]
+    assert opened.dataset.disclosure["suppressed"] == len(gone) == 8 - len(kept)
+    assert all(set(row) <= {"", None} for row in gone)
+    assert [(*row[:3], row[4]) for row in rows] == kept
+    assert len({row[3] for row in rows}) == 1  # the site
 
 
 def test_bands_of_twenty_years_leave_as_codes_of_the_codebook(four, built):

@@ -101,7 +101,7 @@ def test_what_is_shown_is_what_the_report_says(disclose, profile, number, k, see
     assert report["after"]["smallest"] == anonymity.k_anonymity(shown, QUASI) >= k
     assert report["after"]["below"] == 0
     gone = (shown[["sex", "age"]] == "missing").all(axis=1)
-    assert report["suppressed"] == gone.sum() == report["steps"][-1]["suppressed"]
+    assert report["suppressed"] == gone.sum()
     assert (shown.loc[gone, QUASI] == "missing").all(axis=None)
     assert set(shown.loc[gone, "class"]) <= {0}
     for one in report["outcomes"]:
@@ -122,13 +122,17 @@ def test_what_is_shown_is_what_the_report_says(disclose, profile, number, k, see
 
 
 @cases
-def test_the_first_step_that_suppresses_few_is_taken(disclose, profile, number, k, seed):
+def test_the_first_step_that_suppresses_few_is_taken_or_that_with_fewest(
+    disclose, profile, number, k, seed
+):
     report = disclose(population(seed, number), profile, k).report
-    *before, last = report["steps"]
-    assert report["step"] == last["step"]
-    assert all(one["suppressed"] > SUPPRESSED * number for one in before)
-    final = last["step"] == list(DISCLOSURES[profile].steps())[-1].code
-    assert final or last["suppressed"] <= SUPPRESSED * number
+    suppressed = {one["step"]: one["suppressed"] for one in report["steps"]}
+    assert report["suppressed"] == suppressed[report["step"]] == min(suppressed.values())
+    few = [step for step, people in suppressed.items() if people <= SUPPRESSED * number]
+    if few:
+        assert few == [report["step"]] == list(suppressed)[-1:]
+    else:
+        assert list(suppressed) == [one.code for one in DISCLOSURES[profile].steps()]
 
 
 @pytest.mark.parametrize("profile", DISCLOSURES)

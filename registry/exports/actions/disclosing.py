@@ -38,7 +38,7 @@ def disclose(cursor: Any, dataset: Dataset) -> dict[str, Any]:
 def disclosure_now(*, by: User, request: DatasetRequest) -> dict[str, Any]:
     """The report that a dataset of the request would get now. Raises :class:`ExportError`."""
     if not by.may(Permission.APPROVE_DATASET):
-        raise ExportError(_("Only a data steward reads how far people can be told apart."))
+        raise ExportError(_("Only a data steward decides on requests."))
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "SELECT registry_disclosure_now(%s, %s, %s)", [request.pk, *_limits(request)]

@@ -104,8 +104,9 @@ BEGIN
 END $$
 """)
 
-# The first step at which no larger share would be suppressed, or else the last. Without k people
-# nothing can be shown.
+# The first step at which no larger share would be suppressed, or if there is none the one at which
+# fewest would: that is not always the last, since the class of those suppressed has to be filled.
+# Without k people nothing can be shown.
 DISCLOSE = SQL("""
 CREATE FUNCTION release.disclose(steps jsonb, outcomes jsonb, k integer, share numeric)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
@@ -113,7 +114,9 @@ DECLARE
     everybody bigint := (SELECT count(*) FROM pg_temp.known);
     about jsonb := jsonb_build_object('k', k, 'share', share, 'people', everybody);
     step jsonb;
+    taken jsonb;
     found jsonb;
+    fewest bigint;
     tried jsonb := '[]';
 BEGIN
     IF everybody < k THEN
@@ -122,13 +125,16 @@ BEGIN
     FOR step IN SELECT jsonb_array_elements(steps) LOOP
         found := release.measure('pg_temp.known', release.columns_of(step, '%s'), k);
         tried := tried || (found || jsonb_build_object('step', step -> 'step'));
-        EXIT WHEN (found ->> 'suppressed')::bigint <= share * everybody;
+        IF fewest IS NULL OR (found -> 'suppressed')::bigint < fewest THEN
+            fewest := found -> 'suppressed';
+            taken := step;
+        END IF;
+        EXIT WHEN fewest <= share * everybody;
     END LOOP;
-    PERFORM release.show(step, outcomes, k);
+    PERFORM release.show(taken, outcomes, k);
     RETURN about || jsonb_build_object(
-        'blocked', false, 'steps', tried, 'step', step -> 'step', 'before', tried -> 0,
-        'suppressed', (SELECT count(*) FROM pg_temp.shown WHERE class = 0),
-        'after', release.measure('pg_temp.shown', 'class', k),
+        'blocked', false, 'steps', tried, 'step', taken -> 'step', 'before', tried -> 0,
+        'suppressed', fewest, 'after', release.measure('pg_temp.shown', 'class', k),
         'outcomes', (SELECT coalesce(jsonb_agg(release.diversity(o ->> 'outcome')), '[]')
                      FROM jsonb_array_elements(outcomes) o));
 END $$

@@ -35,25 +35,26 @@ def blocked(report: Report) -> str:
 
 def sentences(report: Report, profile: Profile) -> Iterator[str]:
     """What was done and what it reached; true of the whole report and of the researcher's."""
-    if report["suppressed"] == report["people"]:
+    number = report["suppressed"]
+    if number == report["people"]:
         yield _("Of nobody are sex, age, time of enrolment and site told: too few look alike.")
     else:
         yield _(
             "Of %(people)s participants each looks like at least %(others)s others in sex, age,"
             " time of enrolment and site."
         ) % {"people": report["people"], "others": report["after"]["smallest"] - 1}
-    if coarser := _step(report, profile).coarser:
-        made = "; ".join(_(level.text) for level in coarser)
-        yield _("Coarser than the profile would let it be: %(made)s.") % {"made": made}
-    if number := report["suppressed"]:
-        yield (
-            ngettext(
-                "Sex, age, time of enrolment and site of %(number)s participant are missing.",
-                "Sex, age, time of enrolment and site of %(number)s participants are missing.",
-                number,
+        if coarser := _step(report, profile).coarser:
+            made = "; ".join(_(level.text) for level in coarser)
+            yield _("Coarser than the profile would let it be: %(made)s.") % {"made": made}
+        if number:
+            yield (
+                ngettext(
+                    "Sex, age, time of enrolment and site of %(number)s participant are missing.",
+                    "Sex, age, time of enrolment and site of %(number)s participants are missing.",
+                    number,
+                )
+                % {"number": number}
             )
-            % {"number": number}
-        )
     after = report["after"]["risk"]
     yield _(
         "Who knows these of somebody in it, and no more, finds him with a chance of at most"
@@ -138,13 +139,15 @@ def percent(share: float) -> str:
 class Shown:
     """A report on a page: for a steward with every figure, in the order of its tables.
 
-    ``steps`` are (words, figures), ``risks`` (words, before, after), ``outcomes`` (words, figures).
+    ``steps`` are (words, figures, whether it was taken), ``risks`` (words, before, after),
+    ``outcomes`` (words, figures).
     """
 
     k: int
+    share: str
     sentences: Sequence[str]
     advice: Sequence[str]
-    steps: Sequence[tuple[str, Mapping[str, Any]]]
+    steps: Sequence[tuple[str, Mapping[str, Any], bool]]
     risks: Sequence[tuple[str, str, str]]
     outcomes: Sequence[tuple[str, Mapping[str, Any]]]
     releases: Sequence[Mapping[str, Any]]
@@ -161,9 +164,10 @@ def shown(report: Report, profile: Profile) -> Shown:
     }
     return Shown(
         k=report["k"],
+        share=percent(report["share"]),
         sentences=list(sentences(report, profile)),
         advice=list(advice(report, profile)),
-        steps=[(words[one["step"]], one) for one in report["steps"]],
+        steps=[(words[one["step"]], one, one["step"] == report["step"]) for one in report["steps"]],
         risks=[(text, percent(before[one]), percent(after[one])) for one, text in risks.items()],
         outcomes=[(_outcomes(profile)[one["outcome"]], one) for one in report["outcomes"]],
         releases=report["releases"],
