@@ -128,7 +128,8 @@ def _disclosure(report: dict[str, Any], profile: Profile) -> Iterator[str]:
     yield _flow(
         "This is about sex, age, time of enrolment and site, as somebody may know them. Whoever"
         " knows more of a participant, such as an event and its day, his weight or how long he has"
-        f" been followed, may find him all the same. {DISCLOSURE} has the figures."
+        f" been followed, may find him all the same. {DISCLOSURE} has the figures; its levels say"
+        " how each of the four is told."
     )
 
 

@@ -140,7 +140,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str,
         "formats": asked.formats,
         "stopped_sharing_since": stopped,
         "columns": columns_of(chosen),
-        "disclosure": for_researcher(dataset.disclosure),
+        "disclosure": for_researcher(dataset.disclosure, profile),
     }
     about["changes"] = earlier and changes(earlier, asked, about, expected, people)
     manifest = delivery.write(expected, about, tell)

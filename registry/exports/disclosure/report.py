@@ -15,14 +15,16 @@ from .declared import DISCLOSURES, SUPPRESSED, Step
 Report = Mapping[str, Any]
 
 
-def for_researcher(report: Report) -> dict[str, Any]:
+def for_researcher(report: Report, profile: Profile) -> dict[str, Any]:
     """The report as it goes with the files: what anybody can count in them, and the steps tried.
 
     How people would look in finer data than these cannot be counted, and is not told: two reports
-    of which one has a person more would say how rare that person is.
+    of which one has a person more would say how rare that person is. ``levels`` are how each
+    quasi-identifier is told.
     """
     kept = {name: value for name, value in report.items() if name not in ("blocked", "before")}
-    return kept | {"steps": [one["step"] for one in report["steps"]]}
+    levels = {name: level.code for name, level in _step(report, profile).levels.items()}
+    return kept | {"steps": [one["step"] for one in report["steps"]], "levels": levels}
 
 
 def blocked(report: Report) -> str:
