@@ -46,6 +46,7 @@ bench: .venv ## pages, recall and datasets of a million visits (45 minutes); res
 	@$(PYTHON) -m benchmarks.mails
 	@$(PYTHON) -m benchmarks.datasets
 	@$(PYTHON) -m benchmarks.packages
+	@$(PYTHON) -m benchmarks.disclosure
 
 format: .venv ## mend format and simple lint
 	@$(PYTHON) -m ruff format .

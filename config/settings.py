@@ -199,6 +199,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# So many people must look alike in a dataset, by its profile (exports/disclosure/declared.py).
+DISCLOSURE_K = {
+    "limited": env.int("DISCLOSURE_K_LIMITED", default=5),
+    "safe_harbor": env.int("DISCLOSURE_K_SAFE_HARBOR", default=11),
+}
+if min(DISCLOSURE_K.values()) < 1:
+    raise ImproperlyConfigured("DISCLOSURE_K_LIMITED and _SAFE_HARBOR are numbers of people.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 FILM_MAX_BYTES = 100 * 2**20
 

@@ -54,8 +54,10 @@ BEGIN
         FROM {dataset} d JOIN {request} r ON r.id = d.request_id
         WHERE d.id = NULLIF(current_setting('registry.dataset', true), '')::bigint
         AND d.state = {building};
-    INSERT INTO {included} (dataset_id, participants)
-        SELECT built.id, coalesce(array_agg(p.id ORDER BY p.id), '{{}}') FROM release.people p;
+    INSERT INTO {included} (dataset_id, participants, classes, outcomes)
+        SELECT built.id, array_agg(p.id ORDER BY p.id), array_agg(p.class ORDER BY p.id),
+            array_agg(p.outcomes ORDER BY p.id)
+        FROM release.people p;
     IF earlier IS NULL THEN
         RETURN;
     END IF;

@@ -152,6 +152,7 @@ class Dataset(models.Model):
     rows_expected = models.PositiveBigIntegerField(null=True)
     error = models.TextField(blank=True)
     manifest = models.JSONField(default=dict)
+    disclosure = models.JSONField(default=dict)
     stored_as = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.PositiveBigIntegerField(null=True)
@@ -225,7 +226,9 @@ class StandIn(models.Model):
 class Included(models.Model):
     """Who was in a dataset: one row, small also for many releases of a hundred thousand people.
 
-    Written in the build's own transaction; it says who went out once the dataset is ready.
+    Written in the build's own transaction; it says who went out once the dataset is ready. Beside
+    each of ``participants`` stand his class, numbered within the dataset and 0 for those
+    suppressed, and his outcomes: what joins releases.
     """
 
     exempt_because: ClassVar[str] = WALLED
@@ -233,6 +236,8 @@ class Included(models.Model):
 
     dataset = models.OneToOneField(Dataset, models.PROTECT, primary_key=True, related_name="+")
     participants = ArrayField(models.BigIntegerField())
+    classes = ArrayField(models.IntegerField(), default=list)
+    outcomes = ArrayField(models.JSONField(), default=list)
 
 
 class Deletions(OfProject):

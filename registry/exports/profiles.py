@@ -6,7 +6,8 @@ table of the protocol's forms). What has no rule stops the build by a system che
 step is declared here and nowhere else.
 
 Expressions are SQL over one row ``t``: ``{c}`` is the item's column, ``p`` the participant's row of
-``release.people``. What an expression reads elsewhere is joined once, for all rows.
+``release.people``, whose columns ``shown_*`` are what disclosure control leaves of sex, age, period
+and site. What an expression reads elsewhere is joined once, for all rows.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from registry.core.codebook import Entry
 from registry.core.dictionary import Kind, Privacy
 
 SMALLEST: Final = 8
-"""People below which a group is hidden, in datasets' rare values and in previews alike."""
+"""People below which a group is hidden in previews."""
 
 KINDS = {
     Kind.NUMBER: gettext_noop("number"),
@@ -317,16 +318,23 @@ def _as_it_is(entry: Entry, column: sql.Composable) -> Iterator[Column]:
 STAND_INS: Final = "public.exports_standin"
 
 
-def _stand_in(kind: str, key: str, label: str) -> As:
-    """A random number, drawn for the project, in the place of a site or a person."""
+def _stand_in(kind: str, key: str, label: str, shown: str) -> As:
+    """A random number, drawn for the project, in the place of a site or a person.
+
+    ``shown`` is the SQL of what is shown of it, {} in its place.
+    """
     return As(
-        f"{kind}_standin.number",
+        shown.format(f"{kind}_standin.number"),
         Kind.NUMBER,
         label,
         join=f" LEFT JOIN {STAND_INS} {kind}_standin ON {kind}_standin.kind = '{kind}'"
         f" AND {kind}_standin.project_id = p.project_id AND {kind}_standin.key = {key}",
     )
 
+
+# Examiners and readers tell sites apart: missing where a site is not told, or not for itself.
+_OF_SITE = "CASE WHEN p.shown_site > 0 THEN {} END"
+_SEX = As("p.shown_sex", Kind.CHOICE)
 
 EXAMINER_KEY: Final = "encode(sha256(convert_to(p.site_id || ':' || {c}, 'UTF8')), 'hex')"
 """Who examined, as a key of stand-ins: typed as text, and one person only within a site."""
@@ -338,13 +346,25 @@ _DURATION = """CASE WHEN {c} IS NOT NULL THEN greatest(0, round(extract(year FRO
     + (extract(doy FROM p.enrolled_on) - 1) / 365.25
     - {c} - coalesce((t.onset_month - 0.5) / 12, 0.5)))::int END"""
 
-_TEN_YEARS = (
-    "CASE WHEN {c} >= 90 THEN '90+'"
-    " ELSE ({c} / 10 * 10)::text || ' to ' || ({c} / 10 * 10 + 9)::text END"
+_BAND = (
+    "CASE WHEN upper_inf(p.shown_age) THEN lower(p.shown_age) || '+'"
+    " ELSE lower(p.shown_age) || ' to ' || upper(p.shown_age) - 1 END"
 )
-_BANDS_OF_AGE = {
+# Counted from an age that is shown in years: any other would narrow the band that is shown.
+_AGE_THEN = "(lower(p.shown_age) - a.years)"
+_FIRST_ULCER = (
+    "CASE WHEN upper(p.shown_age) > lower(p.shown_age) + 1 OR upper(p.shown_age) IS NULL THEN NULL"
+    f" WHEN {_AGE_THEN} >= 90 THEN '90+'"
+    f" ELSE {_AGE_THEN} / 10 * 10 || ' to ' || {_AGE_THEN} / 10 * 10 + 9 END"
+)
+_TEN_YEARS = {
     **{f"{low} to {low + 9}": f"{low}–{low + 9}" for low in range(0, 90, 10)},
     "90+": gettext_noop("90 or more"),
+}
+_BANDS_OF_AGE = {
+    **_TEN_YEARS,
+    **{f"{low} to {low + 19}": f"{low}–{low + 19}" for low in range(0, 80, 20)},
+    "80+": gettext_noop("80 or more"),
 }
 
 _RARE = "lupus dermatomyositis panniculitis sarcoidosis kidney_transplant dialysis bone_disease"
@@ -352,13 +372,15 @@ _RARE = "lupus dermatomyositis panniculitis sarcoidosis kidney_transplant dialys
 _ANY_RARE = f"({{c}} OR {' OR '.join(f't.{name}' for name in _RARE.split())})::int"
 
 MAJOR_EVENTS: Final = (
+    "pulmonary_embolism",
     "amputation_toe",
     "amputation_foot",
     "amputation_below_knee",
     "amputation_above_knee",
-    "pulmonary_embolism",
     "death",
 )
+"""The gravest last, by what is lost for good."""
+
 # What would tell one major event from another.
 _UNLESS_MAJOR = "CASE WHEN t.kind NOT IN ({}) THEN {{c}} END".format(
     ", ".join(f"'{code}'" for code in MAJOR_EVENTS)
@@ -408,28 +430,23 @@ SAFE_HARBOR = Profile(
     "safe_harbor",
     gettext_noop("Safe Harbor"),
     gettext_noop(
-        "Without the eighteen identifiers of HIPAA: study days instead of dates, ten-year age"
-        " bands, no site. Nothing more is needed than the steward's approval."
+        "Without the eighteen identifiers of HIPAA: study days instead of dates, ages in bands,"
+        " no site. Nothing more is needed than the steward's approval."
     ),
     {
         **_BASE,
         "participant.site": OUT,
-        "participant.sex": As(
-            "CASE WHEN {c} <> 'other'"  # noqa: S608
-            " OR (SELECT count(*) FROM release.people o WHERE o.sex = 'other')"
-            f" >= {SMALLEST} THEN {{c}} END",
-            Kind.CHOICE,
-        ),
+        "participant.sex": _SEX,
         "participant.age_at_enrolment": As(
-            _TEN_YEARS,
+            _BAND,
             Kind.CHOICE,
-            gettext_noop("Age at enrolment, ten-year bands"),
+            gettext_noop("Age at enrolment, in bands"),
             unit="a",
             choices=_BANDS_OF_AGE,
             ordered=True,
         ),
         "participant.enrolled_on": As(
-            "extract(year FROM {c})::int", Kind.NUMBER, gettext_noop("Year of enrolment")
+            "p.shown_period::int", Kind.NUMBER, gettext_noop("Year of enrolment")
         ),
         "recruited_in": OUT,
         "control_reason": OUT,
@@ -491,24 +508,27 @@ LIMITED = Profile(
     "limited",
     gettext_noop("Limited"),
     gettext_noop(
-        "Under a data use agreement: years of age up to 90, half-year of enrolment, and random"
-        " numbers for sites, examiners and readers. Study days instead of dates here too."
+        "Under a data use agreement: at the finest years of age up to 90, half-year of enrolment,"
+        " and random numbers for sites, examiners and readers. Study days instead of dates here"
+        " too."
     ),
     {
         **_BASE,
-        "participant.site": _stand_in("site", "{c}::text", gettext_noop("Site (random number)")),
-        "participant.sex": AS_IS,
+        "participant.site": _stand_in(
+            "site",
+            "p.shown_site::text",
+            gettext_noop("Site (random number; 0 for small sites together)"),
+            "CASE p.shown_site WHEN 0 THEN 0 ELSE {} END",
+        ),
+        "participant.sex": _SEX,
         "participant.age_at_enrolment": As(
-            "least({c}, 90)",
+            "lower(p.shown_age)",
             Kind.NUMBER,
-            gettext_noop("Age at enrolment (90 stands for 90 or more)"),
+            gettext_noop("Age at enrolment (lower end of its band; 90 stands for 90 or more)"),
             unit="a",
         ),
         "participant.enrolled_on": As(
-            "extract(year FROM {c})::text || '-H' || CASE WHEN extract(month FROM {c}) <= 6"
-            " THEN '1' ELSE '2' END",
-            Kind.TEXT,
-            gettext_noop("Half-year of enrolment"),
+            "p.shown_period", Kind.TEXT, gettext_noop("Half-year or year of enrolment")
         ),
         "recruited_in": AS_IS,
         "control_reason": AS_IS,
@@ -528,16 +548,20 @@ LIMITED = Profile(
         "calcinosis.proposed": AS_IS,
         "calcinosis.overridden_to": AS_IS,
         "calcinosis.calcinosis_type": AS_IS,
-        "examiner": _stand_in("examiner", EXAMINER_KEY, gettext_noop("Examiner (random number)")),
-        "reader": _stand_in("reader", "{c}::text", gettext_noop("Reader (random number)")),
+        "examiner": _stand_in(
+            "examiner", EXAMINER_KEY, gettext_noop("Examiner (random number)"), _OF_SITE
+        ),
+        "reader": _stand_in(
+            "reader", "{c}::text", gettext_noop("Reader (random number)"), _OF_SITE
+        ),
     },
     {
         "participant.age_at_first_ulcer": As(
-            _TEN_YEARS.format(c="a.age"),
+            _FIRST_ULCER,
             Kind.CHOICE,
             gettext_noop("Age at the first ulcer, ten-year bands"),
             unit="a",
-            choices=_BANDS_OF_AGE,
+            choices=_TEN_YEARS,
             ordered=True,
             join=" LEFT JOIN release.first_ulcers a ON a.id = t.id",
         ),

@@ -25,6 +25,7 @@ from registry.visits.models import FormEntry, Visit
 from registry.visits.schedule import BASELINE
 
 from . import as_of, inclusion, sharing_counts, worked_out
+from .disclosure import functions as disclosure
 from .models import Dataset, DatasetRequest, Pseudonym, StandIn
 from .profiles import EXAMINER_KEY, PROFILES, Profile
 from .tables import ABSENCES, Table, tables
@@ -84,11 +85,14 @@ def raise_walls() -> Iterator[sql.Composable]:
     yield FORGET
     yield from sharing_counts.statements()
     yield from inclusion.statements()
+    yield from disclosure.statements()
     yield SQL("GRANT USAGE ON SCHEMA public TO {}").format(RELEASE_LOGIN)
     for function, caller in (
         ("registry_prepare_dataset()", RELEASE_LOGIN),
         ("registry_forget_dataset()", RELEASE_LOGIN),
+        ("registry_disclose_dataset(integer, numeric, bigint[])", RELEASE_LOGIN),
         (f"registry_sharing_counts({sharing_counts.ARGUMENTS})", web_role()),
+        ("registry_disclosure_now(bigint, integer, numeric)", web_role()),
         ("registry_record_people(bigint)", RELEASE_LOGIN),
         ("registry_find_deletions()", web_role()),
         ("registry_pseudonyms_to_delete(bigint)", web_role()),
@@ -158,7 +162,7 @@ def _number(table: Table) -> sql.Composed:
 # The newest consent decides; a withdrawal of sharing holds for good.
 CONSENTING = SQL("""
 CREATE VIEW release.{view} AS
-SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.arm, p.sex,
+SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.arm, p.sex, p.age_at_enrolment AS age,
     coalesce(c.allowed, false) AS allowed, coalesce(c.withdrawn, false) AS withdrawn
 FROM {participant} p LEFT JOIN (
     SELECT screening_id, (array_agg(allows_sharing ORDER BY signed_on DESC, id DESC))[1] AS allowed,
@@ -167,12 +171,15 @@ FROM {participant} p LEFT JOIN (
 ) c ON c.screening_id = p.screening_id
 """)
 
-# Ordered by bytes, so that the order of pseudonyms is the same on every machine.
+# Ordered by bytes, so that the order of pseudonyms is the same on every machine. What follows them
+# is filled by disclosure control: before, nobody's sex, age, period and site are shown.
 PEOPLE = SQL("""
 CREATE UNLOGGED TABLE release.people (
     id bigint PRIMARY KEY, site_id bigint NOT NULL, screening_id bigint NOT NULL,
-    enrolled_on date NOT NULL, sex text NOT NULL, project_id bigint NOT NULL, profile text NOT NULL,
-    code text COLLATE "C" NOT NULL
+    enrolled_on date NOT NULL, sex text NOT NULL, age smallint NOT NULL,
+    project_id bigint NOT NULL, profile text NOT NULL, code text COLLATE "C" NOT NULL,
+    class integer, outcomes jsonb, shown_sex text, shown_age int4range, shown_period text,
+    shown_site bigint
 ) WITH (autovacuum_enabled = false)
 """)
 
@@ -206,7 +213,7 @@ BEGIN
     PERFORM release.take_back(asked.cut_off);
     TRUNCATE release.people, release.stopped;
     INSERT INTO release.people
-        SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex, asked.project_id,
+        SELECT p.id, p.site_id, p.screening_id, p.enrolled_on, p.sex, p.age, asked.project_id,
             asked.profile, coalesce(n.code, 'P' || upper(left(
                 encode(sha256(convert_to(secret || p.id, 'UTF8')), 'hex'), 16)))
         FROM release.consenting p LEFT JOIN {pseudonym} n

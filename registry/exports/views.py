@@ -22,6 +22,8 @@ from registry.imaging.models import Xray
 from . import actions, links, ranges, words
 from .actions import ExportError
 from .changes import shown
+from .disclosure.report import blocked
+from .disclosure.report import shown as told
 from .forms import RequestForm
 from .models import Dataset, DatasetProject, DatasetRequest
 from .profiles import PROFILES, SMALLEST
@@ -142,6 +144,10 @@ def dataset_request(request: UserRequest, request_id: int) -> HttpResponse:
         "problems": [("reason", error)] if error else [],
         "reason": reason,
     }
+    if may_decide:
+        report = actions.disclosure_now(by=request.user, request=asked)
+        page["blocked"] = blocked(report) if report["blocked"] else ""
+        page["disclosure"] = None if report["blocked"] else told(report, PROFILES[asked.profile])
     with suppress(ExportError):  # what could be asked for then cannot any more
         page |= _preview(asked)
     return render(request, "exports/request.html", page, status=status)
@@ -159,22 +165,24 @@ def dataset(request: UserRequest, dataset_id: int) -> HttpResponse:
 def _dataset_page(
     request: UserRequest, one: Dataset, template: str = "", status: int = 200, error: str = ""
 ) -> HttpResponse:
-    project = one.request.project
+    project, profile = one.request.project, PROFILES[one.request.profile]
     own = request.user.pk == project.researcher_id
     fetchable = own and one.state == Dataset.State.READY
     page = {
         "dataset": one,
-        "stage": words.stage(one.stage, PROFILES[one.request.profile]),
+        "stage": words.stage(one.stage, profile),
         "every": OFTEN if timezone.now() - one.queued_at < AT_FIRST else SELDOM,
         "choices": words.choices(one.request),
         "files": sorted(one.manifest.get("sha256", {}).items()),
         "project": project,
-        "profile": PROFILES[one.request.profile],
+        "profile": profile,
         "own": own,
         "token": links.signed(request, one, SALT) if fetchable else "",
         "hours": LINK_LASTS // 3600,
         "problems": [("", error)] if error else [],
         "changes": shown(one.manifest),
+        "disclosure": told(one.disclosure, profile) if one.disclosure else None,
+        "every_figure": not own and request.user.may(Permission.APPROVE_DATASET),
         "downloads": one.downloads.select_related("user"),
     }
     return render(request, template or "exports/dataset.html", page, status=status)

@@ -1,6 +1,6 @@
 """What no single item holds: worked out over several records of a participant, in sets.
 
-Views of schema ``release`` over the records as of the cut-off.
+Views of schema ``release`` over the records as of the cut-off; outcomes also over those of now.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from registry.participants.models import Participant
 from registry.ulcers.models import PastUlcer, Ulcer, UlcerAssessment
 from registry.visits.models import End, Event, FormEntry, LegCheck
 
-from .as_of import as_of
+from .as_of import as_of, live
 
 SQL = sql.SQL
+
+WORST_OUTCOMES = ("healed", "censored", "amputated", "died")
+"""The outcomes of ulcers, the best first."""
 
 # Competing, as ulcers.rules.ulcer_outcome says it: whichever came first. Healed is closed (ulcers.
 # rules.course), as of that day, once a look 14 days later or more is closed too, and nothing else
 # was seen in between: looks are in one spell while as many open ones stand before them.
 ULCER_OUTCOMES = SQL("""
-CREATE VIEW release.ulcer_outcomes AS
+CREATE VIEW release.{view} AS
 WITH looks AS (
     SELECT a.ulcer_id, a.assessed_on, bool_and(a.ulcer_status = 'closed') AS closed
     FROM {assessment} a GROUP BY 1, 2
@@ -58,16 +61,15 @@ FROM {ulcer} u LEFT JOIN (
 ) first ON first.ulcer_id = u.id
 """)
 
-# To a year: the participant's age at enrolment less the years since the first onset.
+# Calendar years from the first onset to enrolment.
 FIRST_ULCERS = SQL("""
-CREATE VIEW release.first_ulcers AS
-SELECT p.id, p.age_at_enrolment
-    - (extract(year FROM p.enrolled_on)::int - min(left(o.onset_on, 4)::int)) AS age
+CREATE VIEW release.{view} AS
+SELECT p.id, extract(year FROM p.enrolled_on)::int - min(left(o.onset_on, 4)::int) AS years
 FROM (SELECT participant_id, onset_on FROM {ulcer}
       UNION ALL SELECT e.participant_id, r.onset_on
       FROM {past_ulcer} r JOIN {entry} e ON e.id = r.entry_id) o
 JOIN {participant} p ON p.id = o.participant_id
-GROUP BY p.id, p.age_at_enrolment, p.enrolled_on
+GROUP BY p.id, p.enrolled_on
 """)
 
 
@@ -83,5 +85,10 @@ def statements() -> Iterator[sql.Composable]:
         "past_ulcer": PastUlcer,
         "ulcer": Ulcer,
     }
-    for view in (ULCER_OUTCOMES, FIRST_ULCERS):
-        yield view.format(**{name: as_of(model) for name, model in models.items()})
+    for name, view, of in (
+        ("ulcer_outcomes", ULCER_OUTCOMES, as_of),
+        ("ulcer_outcomes_now", ULCER_OUTCOMES, live),
+        ("first_ulcers", FIRST_ULCERS, as_of),
+    ):
+        read = {alias: of(model) for alias, model in models.items()}
+        yield view.format(view=sql.Identifier(name), **read)

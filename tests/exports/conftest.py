@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -43,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+EVERYBODY = {"limited": 1, "safe_harbor": 1}
+"""As DISCLOSURE_K: nobody of a small cohort is hidden, for tests of everything else."""
 FORMS = ["ceap", "laboratory", "leg_check", "ulcers", "vcss", "xray"]
 ENROLLED = date(2024, 3, 5)
 CANARY = "Kanarienvogel"
@@ -116,7 +119,7 @@ def apart(
     of, cast = cohort_database
     with (
         databases.clone(of, f"test_{os.getpid()}_{name}"),
-        override_settings(MEDIA_ROOT=str(folders.mktemp(name))),
+        override_settings(MEDIA_ROOT=str(folders.mktemp(name)), DISCLOSURE_K=EVERYBODY),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(tasks.build_dataset, "delay", lambda number: None)
@@ -128,8 +131,10 @@ def cohort(
     cohort_database: tuple[str, SimpleNamespace],
     django_db_blocker: Any,
     monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> Iterator[SimpleNamespace]:
     """A committed cohort of one's own; nothing is sent to a broker."""
+    settings.DISCLOSURE_K = EVERYBODY
     monkeypatch.setattr(tasks.build_dataset, "delay", lambda number: None)
     name, cast = cohort_database
     with django_db_blocker.unblock(), databases.clone(name, f"test_{os.getpid()}_exports"):
@@ -183,6 +188,21 @@ def order(cohort: SimpleNamespace) -> Callable[..., Dataset]:
 def built(order: Callable[..., Dataset]) -> Callable[..., OpenedDataset]:
     """Order, build and open a dataset."""
     return lambda *args, **about: made(order(*args, **about))
+
+
+@pytest.fixture
+def owner_session(django_db_setup: None) -> Iterator[psycopg.Connection[Any]]:
+    """The owner in the database of tests that commit nothing, as he does not."""
+    owner = settings.DATABASES["owner"]
+    with psycopg.connect(
+        dbname=connections["default"].settings_dict["NAME"],
+        user=owner["USER"],
+        password=owner["PASSWORD"],
+        host=owner["HOST"],
+        port=owner["PORT"] or None,
+    ) as session:
+        yield session
+        session.rollback()
 
 
 # -- copies of a site's data --------------------------------------------------------------------

@@ -46,6 +46,7 @@ def kill(task: Any, *numbers: int, after: str, given: str = "", scratch: Path) -
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "MEDIA_ROOT": settings.MEDIA_ROOT,
+            "DISCLOSURE_K_SAFE_HARBOR": str(settings.DISCLOSURE_K["safe_harbor"]),
             "TMPDIR": str(scratch),
         },
         capture_output=True,

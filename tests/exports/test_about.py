@@ -25,6 +25,15 @@ MANIFEST = {
     "arms": ["cvi", "control"],
     "formats": ["csv", "parquet"],
     "stopped_sharing_since": 0,
+    "disclosure": {
+        "k": 5,
+        "people": 200,
+        "step": "age_20",
+        "suppressed": 7,
+        "after": {"smallest": 6, "risk": {"maximal": 0.1667, "mean": 0.06}},
+        "outcomes": [{"outcome": "left", "everybody": 0}],
+        "releases": [],
+    },
 }
 
 

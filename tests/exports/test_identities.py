@@ -114,14 +114,6 @@ def test_ages_are_capped_and_banded(cohort, built):
     assert ages == {"68", "90"}
 
 
-def test_a_rare_sex_is_missing_under_safe_harbor_alone(cohort, built):
-    build.participant(cohort.ana, enrolled_on=ENROLLED, sex="other")
-    sexes = sorted(row["participant_sex"] for row in built().table("participants"))
-    assert sexes == ["", "female", "female", "male"]
-    sexes = sorted(row["participant_sex"] for row in built("limited").table("participants"))
-    assert sexes == ["female", "female", "male", "other"]
-
-
 def test_stand_ins_are_the_same_for_the_same_and_other_for_others(finished):
     opened = finished["limited"]
     sites = [row["participant_site"] for row in opened.table("participants")]

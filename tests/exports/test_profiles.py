@@ -82,6 +82,13 @@ def columns_of(profile, kind, name=None):
             yield entry, next(iter(profile.columns(entry, "p" if name else "t")))
 
 
+FINEST = {
+    "limited": "to_char(day, 'YYYY-H') || CASE WHEN extract(month FROM day) < 7 THEN 1 ELSE 2 END",
+    "safe_harbor": "to_char(day, 'YYYY')",
+}
+"""What of the enrolment is shown at the finest step."""
+
+
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_no_partial_date_gives_back_the_day_of_enrolment(db, profile):
     """Whoever knows the stored year or month has at least a month's days of enrolment to choose.
@@ -93,11 +100,15 @@ def test_no_partial_date_gives_back_the_day_of_enrolment(db, profile):
     assert partial
     for entry, column in partial:
         statement = sql.SQL(
-            "SELECT t.{item}, {days}, {enrolled} FROM (SELECT day::date AS enrolled_on FROM"
+            "SELECT t.{item}, {days}, {enrolled} FROM ("
+            "SELECT day::date AS enrolled_on, {period} AS shown_period FROM"
             " generate_series('2023-01-01'::date, '2023-12-31', '1 day') day) p"
             " CROSS JOIN unnest(%s::text[]) AS t({item})"
         ).format(
-            item=sql.Identifier(str(entry.column.column)), days=column.sql, enrolled=enrolled.sql
+            item=sql.Identifier(str(entry.column.column)),
+            days=column.sql,
+            enrolled=enrolled.sql,
+            period=sql.SQL(FINEST[profile.code]),
         )
         with connection.cursor() as cursor:
             cursor.execute(statement, [["1999", "2022", "2023", "1999-02", "2023-02", "2024-01"]])

@@ -68,6 +68,8 @@ def test_a_profiles_role_reads_its_views_and_nothing_else(release, profile):
         "registry_prepare_dataset()",
         "registry_forget_dataset()",
         "registry_sharing_counts('{}', '{}', NULL, NULL, '{}')",
+        "registry_disclose_dataset(1, 0, '{}')",
+        "registry_disclosure_now(1, 1, 0)",
         "registry_record_people(NULL)",
         "registry_find_deletions()",
         "registry_pseudonyms_to_delete(1)",
@@ -174,6 +176,8 @@ def test_the_web_role_reads_neither_pseudonyms_nor_views(cohort, built):
             cursor.execute(f"SELECT * FROM {relation}")
     with pytest.raises(Exception, match="permission denied"), connection.cursor() as cursor:
         cursor.execute("SELECT registry_prepare_dataset()")
+    with pytest.raises(Exception, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute("SELECT registry_disclose_dataset(1, 0, '{}')")
 
 
 def test_migrating_again_keeps_pseudonyms_and_views(cohort, built):

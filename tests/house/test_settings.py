@@ -59,3 +59,8 @@ def test_an_address_for_bounces_that_cannot_be_one_is_refused_in_one_sentence(ad
     assert start(**NEEDED, BOUNCE_ADDRESS="bounce@example.org").returncode == 0
     last = start(**NEEDED, BOUNCE_ADDRESS=address).stderr.strip().splitlines()[-1]
     assert f"BOUNCE_ADDRESS is “{address}”; name one like" in last
+
+
+def test_nobody_can_be_asked_to_look_like_nobody():
+    last = start(**NEEDED, DISCLOSURE_K_LIMITED="0").stderr.strip().splitlines()[-1]
+    assert "DISCLOSURE_K_LIMITED" in last

@@ -1,5 +1,5 @@
-"""What goes with the tables of a dataset: codebook, README and loaders, all in English.
+"""What goes with the tables of a dataset: codebook, disclosure report, README and loaders.
 
-Their bytes depend on the profile, the tables and the formats alone; only the README says of which
-request and moment the dataset is.
+All in English. Their bytes depend on the profile, the tables and the formats alone; only the README
+says of which request and moment the dataset is, and the report how its people look alike.
 """

@@ -11,7 +11,7 @@ from typing import Final
 from registry.core.codebook import Entry
 from registry.core.dictionary import Kind
 
-from ..profiles import SMALLEST, As, Column, Merged, Profile
+from ..profiles import As, Column, Merged, Profile
 
 KEYS: Final[Mapping[str, str]] = {
     "participant": "A random name, drawn for this project and the same in its later datasets.",
@@ -25,8 +25,10 @@ KEYS: Final[Mapping[str, str]] = {
     "item": "The item that was coded: the column item of the codebook.",
 }
 
+_KEPT = "missing for who would be told apart, as disclosure.json says"
 _BODY_MASS = "Weight in kg by the square of the height in m"
 _STAND_IN = "A random number, drawn for this project and the same in its later datasets"
+_OF_SITE = "Missing where the participant's site is, or is 0: it would tell the site."
 _TYPE = "The registry's proposal where the investigator confirmed it, his own type where not"
 _PROPOSED = (
     "Proposed by the rule of the registry's protocol from films, other imaging, biopsies, the"
@@ -40,8 +42,9 @@ _FIRST = (
 _AMPUTATED = "Amputated is a leg lost below or above the knee"
 
 EVERYWHERE: Final[Mapping[str, str]] = {
-    "examiner": f"{_STAND_IN}. One name typed at two sites is two examiners.",
-    "reader": f"{_STAND_IN}.",
+    "examiner": f"{_STAND_IN}. One name typed at two sites is two examiners. {_OF_SITE}",
+    "reader": f"{_STAND_IN}. {_OF_SITE}",
+    "participant_sex": f"As entered; {_KEPT}.",
     "participant_disease_duration_years": "From the onset (its month's or, where that is not known,"
     " its year's middle) to enrolment, rounded to whole years; not under 0.",
     "ceap_clinical_1994": "C2r is 2; C4, C4a, C4b and C4c are 4; C6r is 6 (CEAP, revision of 2020,"
@@ -63,10 +66,9 @@ EVERYWHERE: Final[Mapping[str, str]] = {
 
 BY_PROFILE: Final[Mapping[str, Mapping[str, str]]] = {
     "safe_harbor": {
-        "participant_sex": "As entered; other is missing while fewer than"
-        f" {SMALLEST} people of the dataset have it.",
-        "participant_age_at_enrolment": "Completed years, in bands of ten.",
-        "participant_enrolled_on": "The calendar year.",
+        "participant_age_at_enrolment": "Completed years, in bands of ten, or of twenty where"
+        f" disclosure.json says so; {_KEPT}.",
+        "participant_enrolled_on": f"The calendar year; {_KEPT}, or for all.",
         "history_bmi_class": f"{_BODY_MASS}, in the classes of the WHO.",
         "body_bmi_class": f"{_BODY_MASS} at the history, in the classes of the WHO.",
         "history_rare_systemic_condition": "Yes where one of these is: systemic sclerosis, lupus,"
@@ -85,11 +87,16 @@ BY_PROFILE: Final[Mapping[str, Mapping[str, str]]] = {
         " died before; not healed is all else.",
     },
     "limited": {
-        "participant_site": f"{_STAND_IN}.",
-        "participant_age_at_enrolment": "Completed years; 90 stands for 90 or more.",
-        "participant_enrolled_on": "The calendar half-year, such as 2024-H1.",
+        "participant_site": f"{_STAND_IN}; 0 stands for all small sites together where"
+        f" disclosure.json says so; {_KEPT}, or for all.",
+        "participant_age_at_enrolment": "Completed years; 90 stands for 90 or more. Where"
+        " disclosure.json says that ages are in bands of 5, 10 or 20 years, the lower end of the"
+        f" band, of those of 20 with 80 for 80 or more. {_KEPT.capitalize()}.",
+        "participant_enrolled_on": "The calendar half-year, such as 2024-H1, or the year where"
+        f" disclosure.json says so; {_KEPT}, or for all.",
         "participant_age_at_first_ulcer": "Age at enrolment less the calendar years since the"
-        " earliest onset of any ulcer, recorded or past, in bands of ten.",
+        " earliest onset of any ulcer, recorded or past, in bands of ten. Missing where the age is"
+        " shown in bands, which it would narrow, or as 90.",
         "history_height_cm": "To the nearest 5.",
         "history_weight_kg": "To the nearest 5.",
         "body_weight_kg": "To the nearest 5.",

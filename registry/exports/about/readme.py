@@ -9,6 +9,7 @@ from typing import Any
 from registry.core.dictionary import ABSENCE_CODES
 
 from .. import rules
+from ..disclosure.report import sentences
 from ..formats import FORMATS, spss
 from ..profiles import Profile
 from ..tables import Table
@@ -16,6 +17,7 @@ from .loaders import readable
 from .stata import MISSING as STATA
 
 WIDTH = 78
+DISCLOSURE = "disclosure.json"
 
 
 def readme(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -> str:
@@ -27,6 +29,8 @@ def readme(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) 
         *_about(manifest, profile),
         _title("What is in it"),
         *_contents(manifest, tables),
+        _title("How people are kept from being told apart"),
+        *_disclosure(manifest["disclosure"], profile),
         _title("Definitions"),
         *(_item(text) for text in _definitions(names)),
         _title("How tables join"),
@@ -117,6 +121,16 @@ def _contents(manifest: dict[str, Any], tables: Sequence[Table]) -> Iterator[str
         " is not here. Free text, files, names and addresses are in no dataset. manifest.json gives"
         " the rows of each table; codebook.csv, codebook.json and codebook.html describe each"
         " column: its label, unit, codes, the form and item it comes from, and how it was made."
+    )
+
+
+def _disclosure(report: dict[str, Any], profile: Profile) -> Iterator[str]:
+    yield "\n".join(_item(sentence) for sentence in sentences(report, profile))
+    yield _flow(
+        "This is about sex, age, time of enrolment and site, as somebody may know them. Whoever"
+        " knows more of a participant, such as an event and its day, his weight or how long he has"
+        f" been followed, may find him all the same. {DISCLOSURE} has the figures; its levels say"
+        " how each of the four is told."
     )
 
 

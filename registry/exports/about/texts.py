@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..profiles import Profile
 from ..tables import Table
 from . import codebook, loaders, page, readme
 from .codebook import CODEBOOK, CODEBOOK_JSON
+from .readme import DISCLOSURE
 
 
 def texts(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -> dict[str, str]:
@@ -21,6 +23,7 @@ def texts(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -
         CODEBOOK: codebook.as_csv(described),
         CODEBOOK_JSON: codebook.as_json(profile, described),
         "codebook.html": page.as_html(profile, described),
+        DISCLOSURE: json.dumps(manifest["disclosure"], indent=1) + "\n",
         "README.txt": readme.readme(manifest, profile, tables),
         **loaders.loaders(manifest["formats"], described),
     }

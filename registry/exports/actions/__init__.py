@@ -15,6 +15,7 @@ from .copying import sweep_copies as sweep_copies
 from .deleting import confirm_deletions as confirm_deletions
 from .deleting import find_deletions as find_deletions
 from .deleting import to_delete as to_delete
+from .disclosing import disclosure_now as disclosure_now
 from .downloading import download as download
 from .downloading import open_copy as open_copy
 from .downloading import require_empty as require_empty

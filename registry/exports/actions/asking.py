@@ -13,9 +13,11 @@ from registry.access.models import Site, User
 from registry.access.roles import Permission
 
 from .. import rules
+from ..disclosure.report import blocked
 from ..formats import FORMATS, USUAL
 from ..models import Dataset, DatasetProject, DatasetRequest
 from ..profiles import PROFILES, Profile
+from .disclosing import disclosure_now
 from .errors import ExportError
 
 
@@ -131,7 +133,13 @@ def _check_period(asked: DatasetRequest, profile: Profile) -> None:
 
 
 def approve_request(*, by: User, request: DatasetRequest) -> Dataset:
-    """Approve a waiting request and have its dataset built. Raises :class:`ExportError`."""
+    """Approve a waiting request and have its dataset built.
+
+    Raises :class:`ExportError`, also where too few people would be in it to hide anybody.
+    """
+    report = disclosure_now(by=by, request=request)
+    if report["blocked"]:
+        raise ExportError(blocked(report))
     with transaction.atomic():
         _decide(by, request, DatasetRequest.State.APPROVED)
         return order_build(by=by, request=request)

@@ -24,12 +24,14 @@ from registry.visits.schedule import CURRENT
 
 from ..archive import Delivery, pack, sha256
 from ..changes import changes, columns_of
+from ..disclosure.report import for_researcher
 from ..making import passes
 from ..models import Dataset, DatasetRequest
 from ..profiles import PROFILES
 from ..tables import tables_for
 from .asking import order, require_part
 from .comparing import earlier_release, record_people
+from .disclosing import disclose
 from .errors import ExportError, log_failure, reason_of
 from .locking import advisory_lock
 from .progress import Tell, seldom
@@ -116,6 +118,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str,
     asked, profile = dataset.request, PROFILES[dataset.request.profile]
     chosen = tables_for(profile, asked.forms)
     stopped = _prepare(dataset, cursor)
+    dataset.disclosure = disclose(cursor, dataset)
     earlier = earlier_release(dataset)
     people = record_people(cursor, earlier)
     cursor.execute(f'SET LOCAL ROLE "{profile.schema}"')
@@ -141,6 +144,7 @@ def _write(dataset: Dataset, folder: Path, cursor: Any, tell: Tell) -> dict[str,
         "formats": asked.formats,
         "stopped_sharing_since": stopped,
         "columns": columns_of(chosen),
+        "disclosure": for_researcher(dataset.disclosure, profile),
     }
     about["changes"] = earlier and changes(earlier, asked, about, expected, people)
     manifest = delivery.write(expected, about, tell)
@@ -213,7 +217,7 @@ def _store(dataset: Dataset, path: Path) -> None:
         dataset.stored_as = default_storage.save(dataset.stored_as, File(file))
     dataset.sha256, dataset.size = sha256(path), path.stat().st_size
     dataset.state, dataset.stage, dataset.finished_at = Dataset.State.READY, "", timezone.now()
-    kept = ["state", "stage", "finished_at", "manifest", "stored_as", "sha256", "size"]
+    kept = "state stage finished_at manifest disclosure stored_as sha256 size".split()
     dataset.save(update_fields=kept)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from ..models import Dataset
 
 
@@ -18,11 +20,16 @@ def earlier_release(dataset: Dataset) -> Dataset | None:
         manifest__has_key="changes",  # those from before people were recorded cannot be compared
         request__project=dataset.request.project_id,
     ).select_related("request")
-    same = ready.filter(request=dataset.request_id, cut_off=dataset.cut_off)
-    if first := same.order_by("pk").first():
+    if first := first_build(dataset, ready):
         told = first.manifest["changes"]
         return ready.get(pk=told["since"]["dataset"]) if told else None
     return ready.filter(cut_off__lt=dataset.cut_off).order_by("-cut_off", "pk").first()
+
+
+def first_build(dataset: Dataset, ready: QuerySet[Dataset]) -> Dataset | None:
+    """Of ``ready`` ones the first of the same request and cut-off."""
+    same = ready.filter(request=dataset.request_id, cut_off=dataset.cut_off)
+    return same.order_by("pk").first()
 
 
 def record_people(cursor: Any, earlier: Dataset | None) -> dict[str, int]:
