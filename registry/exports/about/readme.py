@@ -232,6 +232,7 @@ def _reading(formats: Sequence[str]) -> Iterator[str]:
     if "parquet" in formats:
         yield _flow("Parquet holds the same values with types; codes are dictionaries.")
     yield from _packages(formats)
+    yield from _cdisc(formats)
     texts = {
         "load.py": 'Python with pandas: from load import load; load("participants")',
         "load.R": 'R: source("load.R"); load_table("participants")',
@@ -272,6 +273,22 @@ def _packages(formats: Sequence[str]) -> Iterator[str]:
             " of the labels and gives them to the variables: its first lines say how. Why a value"
             " is missing stands in a variable beside it, its name ended by _absent. Empty texts are"
             " missing ones."
+        )
+
+
+def _cdisc(formats: Sequence[str]) -> Iterator[str]:
+    """What has to be known of CDISC's formats."""
+    if "odm" in formats:
+        yield _flow(
+            "CDISC ODM 1.3.2: one file of all tables, a snapshot, by participant and visit. A row"
+            " is an ItemGroupData; its leg, ulcer, occurrence or reading is the repeat key. What"
+            " is of no visit stands in the event SE.participant. Where it is known why a value is"
+            " missing, its item is null and a flag gives the code; otherwise there is no item."
+        )
+    if "dataset-json" in formats:
+        yield _flow(
+            "CDISC Dataset-JSON 1.1: a file a table, described by dataset-json/define.xml"
+            " (Define-XML 2.1). Missing is null."
         )
 
 
