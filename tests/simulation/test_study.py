@@ -130,7 +130,8 @@ def test_calcification_is_brighter_than_skin_and_medial():
 
 
 @pytest.fixture
-def queued(monkeypatch):
+def queued(monkeypatch, settings):
+    settings.DISCLOSURE_K = {"safe_harbor": 1}
     sent = []
     monkeypatch.setattr(study.build_dataset, "delay", sent.append)
     return sent
