@@ -9,14 +9,19 @@ from django.conf import settings
 from django.db import connections
 
 
-def rows(statement: Any, *values: Any) -> list[tuple[Any, ...]]:
-    """Committed rows of the test's database; needs the fixture ``committed``."""
+def session() -> psycopg.Connection[Any]:
+    """The owner in the test's database, over a connection of its own."""
     owner = settings.DATABASES["owner"]
-    with psycopg.connect(
+    return psycopg.connect(
         dbname=connections["default"].settings_dict["NAME"],
         user=owner["USER"],
         password=owner["PASSWORD"],
         host=owner["HOST"],
         port=owner["PORT"] or None,
-    ) as connection:
+    )
+
+
+def rows(statement: Any, *values: Any) -> list[tuple[Any, ...]]:
+    """Committed rows of the test's database; needs the fixture ``committed``."""
+    with session() as connection:
         return connection.execute(statement, values).fetchall()

@@ -29,7 +29,7 @@ from registry.imaging.models import Reading
 from registry.ulcers.models import Ulcer
 from registry.visits import actions as visits
 
-from .. import build, databases
+from .. import build, databases, owner
 from ..people import make_cast
 from .opened import OpenedCopy, OpenedDataset, open_copy, open_dataset
 from .own import fresh
@@ -193,14 +193,7 @@ def built(order: Callable[..., Dataset]) -> Callable[..., OpenedDataset]:
 @pytest.fixture
 def owner_session(django_db_setup: None) -> Iterator[psycopg.Connection[Any]]:
     """The owner in the database of tests that commit nothing, as he does not."""
-    owner = settings.DATABASES["owner"]
-    with psycopg.connect(
-        dbname=connections["default"].settings_dict["NAME"],
-        user=owner["USER"],
-        password=owner["PASSWORD"],
-        host=owner["HOST"],
-        port=owner["PORT"] or None,
-    ) as session:
+    with owner.session() as session:
         yield session
         session.rollback()
 

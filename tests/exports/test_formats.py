@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+import pyreadstat
 import pytest
 from odmlib.dataset_json_1_1.model import DatasetJSON
 from pyarrow import parquet
@@ -106,6 +107,36 @@ def labels_of(about):
         column["column"]: {choice["code"]: choice["label"] for choice in column["choices"]}
         for column in about["columns"]
     }
+
+
+@pytest.mark.parametrize("form", PACKAGES)
+def test_every_label_is_that_of_the_codebook(opened, form, tmp_path):
+    """Of variables, with their units, and of their values, the missing ones among them."""
+    read = {"stata": pyreadstat.read_dta, "spss": pyreadstat.read_sav, "xpt": pyreadstat.read_xport}
+    words = list(ABSENCE_CODES.values())
+    missing = {
+        "stata": dict(zip("abcde", words, strict=True)),
+        "spss": dict(enumerate(words, -999_999_999)),
+    }
+    able = 0
+    for about in json.loads(opened.files["codebook.json"])["tables"]:
+        path = tmp_path / f"table{FORMATS[form].suffix}"
+        path.write_bytes(opened.files[FORMATS[form].name_of(about["table"])])
+        meta = read[form](path, metadataonly=True)[1]
+        [made_of] = [one for one in opened.manifest["tables"] if one["table"] == about["table"]]
+        names, labels = made_of["names"][form], labels_of(about)
+        for column in about["columns"]:
+            name, unit = names[column["column"]], f" [{column['unit']}]" if column["unit"] else ""
+            assert meta.column_names_to_labels[name] == column["label"] + unit
+            if form == "xpt":
+                continue
+            codes = labels[column["column"]]
+            held = dict(meta.variable_value_labels.get(name, {}))
+            why = {value: held.pop(value) for value in missing[form] if value in held}
+            assert why in ({}, missing[form])
+            able += bool(why)
+            assert held == {in_package(code, list(codes)): text for code, text in codes.items()}
+    assert able or form == "xpt"
 
 
 def test_odm_says_what_parquet_and_the_codebook_say(opened, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from registry.core.dictionary import ABSENCE_CODES, Kind
+from registry.core.dictionary import Kind
 from registry.exports.about.codebook import describe
 from registry.exports.formats import FORMATS, finished
 from registry.exports.formats.cdisc.odm import NO_XML
@@ -22,7 +22,7 @@ from registry.visits.schedule import CURRENT
 
 from . import test_packages as packages
 from .cdisc import clinical, metadata, open_define, open_odm, same_rows
-from .test_packages import ABSENT, COLUMNS, KEYS, LONG, NAMES, REASONS
+from .test_packages import ABSENT, COLUMNS, KEYS, LONG, NAMES, REASONS, looks
 
 HOSTILE = ' <a href="x">&amp;</a>\t]]>\r\n\x85\u2028\U0001f9b5 \'<!--'
 ROWS = [
@@ -243,26 +243,10 @@ CELL = packages.CELL | {
 
 
 @settings(max_examples=40, deadline=None)
-@given(data=st.data(), batch=st.integers(1, 4))
-def test_any_rows_come_back(tmp_path_factory, data, batch):
-    rows = data.draw(
-        st.lists(st.tuples(*CELL.values()), max_size=8, unique_by=lambda row: row[:2]).map(
-            lambda rows: sorted(rows, key=lambda row: row[:2])
-        )
-    )
-    empty = [
-        (row, item)
-        for row, values in enumerate(rows)
-        for name, item in ABSENT.items()
-        if values[NAMES.index(name)] is None
-    ]
-    reasons = [
-        (*cell, data.draw(st.sampled_from(list(ABSENCE_CODES))))
-        for cell in empty
-        if data.draw(st.booleans())
-    ]
+@given(looks(CELL), st.integers(1, 4))
+def test_any_rows_come_back(tmp_path_factory, drawn, batch):
     with patch.object(finished, "BATCH", batch):
-        same(tmp_path_factory.mktemp("odm"), rows, reasons)
+        same(tmp_path_factory.mktemp("odm"), *drawn)
 
 
 @given(st.characters(exclude_categories=["Cs"]))
