@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import re
+from itertools import chain
 
 import numpy as np
 import pandas
@@ -13,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.io.stata import StataMissingValue
 
+from registry.core import codebook
 from registry.core.dictionary import ABSENCE_CODES, Kind
 from registry.exports.about.codebook import Described, DescribedTable
-from registry.exports.formats import FORMATS, coding, stata
+from registry.exports.formats import FORMATS, coding, spss, stata
 from registry.exports.formats.finished import Finished
 from registry.exports.formats.variables import TruncatedError, UnfitError
 from registry.exports.profiles import Column
@@ -148,7 +150,7 @@ def reason(form, value):
     if math.isnan(value):
         return ""
     assert form == "spss"
-    return codes[int(value) + 999_999_999]
+    return codes[int(value) + 999_999]
 
 
 def same(form, rows, reasons, folder):
@@ -181,7 +183,7 @@ ROWS = [
     ("P1", "BL", "C6", "2020", "2.400", "-97", "1", "1", "11223"),
     ("P1", None, None, None, None, None, None, None, None),
     ("P2", "BL", "C4a", "1994", "0.001", "-9999", "0", "0", "佐藤"),
-    ("P2", "M03", "C0", None, "123456789.125", "214748364", None, None, '=cmd|"/C calc",\r\n;'),
+    ("P2", "M03", "C0", None, "123456.125", "214748", None, None, '=cmd|"/C calc",\r\n;'),
     ("P3", "BL", None, "2020", None, None, None, "1", "007"),
 ]
 REASONS = [
@@ -243,7 +245,7 @@ def test_values_have_their_labels_the_missing_ones_too(tmp_path, form):
     why = list(ABSENCE_CODES.values())
     missing = dict(zip("abcde", why, strict=True))
     if form == "spss":
-        missing = {float(-999_999_999 + place): text for place, text in enumerate(why)}
+        missing = {float(-999_999 + place): text for place, text in enumerate(why)}
     assert labels[names["looks_class"]] == dict(enumerate(CODES.values(), 1)) | missing
     assert labels[names["looks_year"]] == {2020: "new", 1994: "old"}
     assert labels[names["looks_open"]] == {0: "no", 1: "yes"} | missing
@@ -269,7 +271,7 @@ def test_spss_knows_measures_and_which_values_are_missing(tmp_path):
     }
     shown = {name: meta.original_variable_types[names[name]] for name in ("looks_day", LONG)}
     assert shown == {"looks_day": "F8.0", LONG: "F12.4"}
-    ranges = [{"lo": -999_999_999, "hi": -999_999_995}]
+    ranges = [{"lo": -999_999, "hi": -999_995}]
     able = {"looks_class", LONG, "looks_day", "looks_open"}
     assert meta.missing_ranges == {names[name]: ranges for name in able}
     frame = pyreadstat.read_sav(path)[0]
@@ -301,7 +303,7 @@ def test_sas_reads_the_labels_of_values_from_a_program(tmp_path):
         ("stata", "looks_code", "ü" * 1_100),
         ("spss", "looks_code", "x" * 33_000),
         ("xpt", "looks_code", "x" * 33_000),
-        ("spss", LONG, "-999999997"),
+        ("spss", LONG, "-999997"),
         ("xpt", LONG, "1e76"),
         ("xpt", LONG, "1e-79"),
         ("stata", LONG, "9e307"),
@@ -320,6 +322,17 @@ def test_what_a_format_cannot_hold_is_refused_by_its_cell(tmp_path, form, name, 
 )
 def test_what_it_can_hold_arrives(tmp_path, form, value):
     row = (*ROWS[2][:8], value)
+    same(form, [*ROWS[:2], row, *ROWS[3:]], REASONS, tmp_path)
+
+
+def test_no_item_reaches_the_reasons_of_spss():
+    ranges = [one.item.possible for one in codebook.entries() if one.item.possible]
+    assert max(map(abs, chain(*ranges))) < spss.LIMITS.largest == 999_994
+
+
+@pytest.mark.parametrize("form", ["stata", "xpt"])
+def test_numbers_beyond_the_reasons_of_spss_arrive_elsewhere(tmp_path, form):
+    row = (*ROWS[2][:4], "-123456789.125", "-999999", *ROWS[2][6:])
     same(form, [*ROWS[:2], row, *ROWS[3:]], REASONS, tmp_path)
 
 
@@ -370,8 +383,8 @@ CELL = {
     "visit": st.sampled_from([None, "BL", "M03", "UNS 1"]),
     "looks_class": st.none() | st.sampled_from(list(CODES)),
     "looks_year": st.sampled_from([None, "2020", "1994"]),
-    LONG: st.none() | st.decimals(-(10**8), 10**8, places=3).map(lambda one: f"{one:f}"),
-    "looks_day": st.none() | st.integers(-(10**8), 10**8).map(str),
+    LONG: st.none() | st.decimals(-900_000, 900_000, places=3).map(lambda one: f"{one:f}"),
+    "looks_day": st.none() | st.integers(-900_000, 900_000).map(str),
     "looks_open": st.sampled_from([None, "0", "1"]),
     "looks_pain": st.sampled_from([None, "0", "1"]),
     "looks_code": st.none()

@@ -21,7 +21,7 @@ from .variables import Limits, Places, TruncatedError, Variable, doubles, frame,
 LABEL = 255
 WHOLE, DECIMAL = "F8.0", "F12.4"  # how numbers are shown
 SYSTEM_MISSING = -sys.float_info.max  # SPSS's own; written so, no value need be looked at for it
-FIRST_REASON = -999_999_999  # the reasons' numbers, so far out that no item has any of them
+FIRST_REASON = -999_999  # the reasons' numbers: further out than any item goes, and shown whole
 LAST_REASON = FIRST_REASON + len(ABSENCE_CODES) - 1
 LIMITS = Limits(text=32_767, padded=True, largest=-LAST_REASON - 1)
 MADE_AT = 92  # where the header holds the date and the time of its making
