@@ -93,6 +93,7 @@ def worker(server: str, settings: Any, tmp_path: Path) -> Iterator[Path]:
         "MEDIA_ROOT": settings.MEDIA_ROOT,
         "EMAIL_URL": f"filemail:///{mail}",
         "SITE_URL": settings.SITE_URL,
+        "DISCLOSURE_K_SAFE_HARBOR": str(settings.DISCLOSURE_K["safe_harbor"]),
     }
     former = app.conf.broker_url
     _use_broker(broker)

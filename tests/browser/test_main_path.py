@@ -160,7 +160,13 @@ def recall(clinic, mail):
     raise AssertionError("No recall mail was sent.")
 
 
-def test_from_screening_to_dataset(page, server, clinic, worker, sign_in, tmp_path):
+@pytest.fixture
+def alone(settings):
+    """One participant is enough for a dataset."""
+    settings.DISCLOSURE_K = {"safe_harbor": 1}
+
+
+def test_from_screening_to_dataset(alone, page, server, clinic, worker, sign_in, tmp_path):
     enrolled_on = clinic.tokyo.today - timedelta(days=100)
     sign_in(clinic.ana)
     picture(page, "home")
