@@ -295,6 +295,22 @@ def test_sas_reads_the_labels_of_values_from_a_program(tmp_path):
     assert of_variables["looks_class_absent"] == of_variables["code"]  # of absence_codes
 
 
+def test_the_sas_program_is_statements_and_one_comment(tmp_path):
+    """A comment by * would end at its first semicolon, its quotes and macros would count."""
+    FORMATS["xpt"].beside(finished(tmp_path, ROWS, REASONS), tmp_path)
+    program = (tmp_path / "formats.sas").read_text()
+    assert program.startswith("/*")
+    assert program.count("/*") == program.count("*/") == 1
+    code = program.partition("*/")[2]
+    code = re.sub(r"'(?:[^']|'')*'", "text", code)  # a quote within a text is doubled
+    code = re.sub(r'%xpt2loc\(libref=&library, memlist=\w+, filespec="[^"]*"\)', "", code)
+    assert not set(code) & set("'\"")
+    *statements, rest = (one.split() for one in code.split(";"))
+    assert rest == []
+    begun = {one[0] for one in statements}
+    assert begun == {"proc", "value", "run", "%macro", "modify", "format", "quit", "%mend"}
+
+
 @pytest.mark.parametrize(
     ("form", "name", "value"),
     [

@@ -1,12 +1,14 @@
-{% comment %}See registry/exports/formats/transport.py.{% endcomment %}{% autoescape off %}* The labels of this dataset's values, as SAS has them: formats, and which variables have which.
-* In SAS 9.4 in UTF-8 (the files' encoding), with FOLDER the folder of this file:
-*
-*   libname study "FOLDER";
-*   %include "FOLDER/formats.sas";
-*   %saphena(study, FOLDER)
-*
-* reads every file of the folder into the library and gives its variables their formats. A variable
-* whose name ends in _absent says why the item is missing in the row.;
+{% comment %}See registry/exports/formats/transport.py.{% endcomment %}{% autoescape off %}/*
+The labels of this dataset's values, as SAS has them: formats, and which variables have which.
+In SAS 9.4 in UTF-8 (the files' encoding), with FOLDER the folder of this file:
+
+  libname study "FOLDER";
+  %include "FOLDER/formats.sas";
+  %saphena(study, FOLDER)
+
+reads every file of the folder into the library and gives its variables their formats. A variable
+whose name ends in _absent says why the item is missing in the row.
+*/
 
 proc format;{% for name, labels in formats %}
   value {{ name }}{% for number, label in labels %}
