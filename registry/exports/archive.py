@@ -94,10 +94,9 @@ class Delivery:
                     "delivered": delivered,
                 }
             )
-        described = describe(self.profile, self.tables)
         finished = Finished(
             self._parquet / FORMATS["parquet"].folder,
-            described,
+            describe(self.profile, self.tables),
             self.moment,
             about["code_version"],
         )
@@ -105,9 +104,10 @@ class Delivery:
             finished, self.formats, self.folder, lambda stage, rows: said(stage, done + rows)
         ):
             for one in of_tables:
-                one.setdefault("names", {})[code] = called[one["table"]]
+                if names_there := called[one["table"]]:
+                    one.setdefault("names", {})[code] = names_there
         manifest = {**about, "tables": of_tables, "files": files}
-        for name, text in texts(manifest, self.profile, self.tables).items():
+        for name, text in texts(manifest, self.profile, finished.tables).items():
             self._write_text(name, text)
         manifest["sha256"] = {name: sha256(self.folder / name) for name in names(self.folder)}
         self._write_text(MANIFEST, json.dumps(manifest, indent=2) + "\n")

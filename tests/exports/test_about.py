@@ -41,7 +41,7 @@ def written(profile, forms=None, **said):
     """The texts of a dataset with some forms, or with all."""
     with override("en"):
         chosen = [t for t in tables(profile) if forms is None or t.form in {"", *forms}]
-        return texts(MANIFEST | said, profile, chosen)
+        return texts(MANIFEST | said, profile, codebook.describe(profile, chosen))
 
 
 @pytest.fixture(params=PROFILES.values(), ids=PROFILES)

@@ -29,8 +29,7 @@ def write(folder, rows, reasons=()):
     for described in made.tables:
         name = described.table.name
         paths[name] = folder / f"{name}.json"
-        names = FORMATS["dataset-json"].write(made, described, paths[name])
-        assert list(names.items()) == [(one.name,) * 2 for one in described.table.columns]
+        assert FORMATS["dataset-json"].write(made, described, paths[name]) == {}
     FORMATS["dataset-json"].beside(made, folder)
     return made, paths
 

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..profiles import Profile
-from ..tables import Table
 from . import codebook, loaders, page, readme
-from .codebook import CODEBOOK, CODEBOOK_JSON
+from .codebook import CODEBOOK, CODEBOOK_JSON, DescribedTable
 from .readme import DISCLOSURE
 
 
-def texts(manifest: dict[str, Any], profile: Profile, tables: Sequence[Table]) -> dict[str, str]:
-    """File → its text, for a dataset of ``tables``.
+def texts(
+    manifest: dict[str, Any], profile: Profile, described: Sequence[DescribedTable]
+) -> dict[str, str]:
+    """File → its text, for a dataset of the tables that are ``described``.
 
     ``manifest`` is what the dataset's own manifest says, without the digests of these files.
     """
-    described = codebook.describe(profile, tables)
     return {
         CODEBOOK: codebook.as_csv(described),
         CODEBOOK_JSON: codebook.as_json(profile, described),
         "codebook.html": page.as_html(profile, described),
         DISCLOSURE: json.dumps(manifest["disclosure"], indent=1) + "\n",
-        "README.txt": readme.readme(manifest, profile, tables),
+        "README.txt": readme.readme(manifest, profile, [one.table for one in described]),
         **loaders.loaders(manifest["formats"], described),
     }

@@ -43,7 +43,7 @@ class Streamed(Format):
 
 @dataclass(frozen=True)
 class Made(Format):
-    """``write`` makes a table's file and says which names its columns have there.
+    """``write`` makes a table's file and says which names its columns have there, if not theirs.
 
     ``beside`` writes what goes with all of them into their folder. Tables of more than
     ``most_values`` are refused before a build begins to write.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,17 @@ from ..tables import ABSENCES
 
 BATCH = 2048  # rows of a table that are read at once where it is not read whole
 KEYS_OF_ABSENCES = {"ulcer": "occurrence"}  # what a table's key is called there, if not alike
+
+
+class Held(NamedTuple):
+    """A column's values: ``integer``, ``double`` or ``text``, and how long the longest are.
+
+    ``length`` is in characters, ``digits`` are those after the point.
+    """
+
+    type: str
+    length: int
+    digits: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,33 @@ class Finished:
 
         with parquet.ParquetFile(self.path(table)) as file:
             yield from file.iter_batches(BATCH)
+
+    @cached_property
+    def held(self) -> Mapping[str, Mapping[str, Held]]:
+        """Table → column → what Parquet holds of it; looked at once for all formats that say so."""
+        return {one.table.name: self._held(one.table.name) for one in self.tables}
+
+    def _held(self, table: str) -> dict[str, Held]:
+        import pyarrow as pa
+        from pyarrow import compute, parquet
+
+        def type_of(kind: Any) -> str:
+            if pa.types.is_integer(kind):
+                return "integer"
+            return "double" if pa.types.is_floating(kind) else "text"
+
+        schema = parquet.read_schema(self.path(table))
+        found = {field.name: Held(type_of(field.type), 1, 0) for field in schema}
+        for batch in self.batches(table):
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                text = values.cast(pa.string())
+                size, point = compute.utf8_length(text), compute.find_substring(text, ".")
+                after = compute.subtract(compute.subtract(size, point), 1)
+                digits = compute.if_else(compute.less(point, 0), 0, after)
+                longest, most = (compute.max(one).as_py() or 0 for one in (size, digits))
+                kind, length, known = found[name]
+                found[name] = Held(kind, max(length, longest), max(known, most))
+        return found
 
     def read(self, described: DescribedTable) -> Any:
         """A table (``pyarrow.Table``), its texts as dictionaries, for they repeat."""

@@ -21,7 +21,7 @@ TYPES = {"integer": "integer", "double": "double", "text": "string"}
 
 
 def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str, str]:
-    """Write a table; column → its name in the file. Raises :class:`UnfitError`."""
+    """Write a table, whose columns keep their names. Raises :class:`UnfitError`."""
     table = described.table
     head = json.dumps(_about(finished, described), ensure_ascii=False, indent=1)
     with path.open("w", encoding="utf-8", newline="\n") as file:
@@ -34,7 +34,7 @@ def write(finished: Finished, described: DescribedTable, path: Path) -> dict[str
                 file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
                 start += 1
         file.write("\n]}\n")
-    return {column.name: column.name for column in table.columns}
+    return {}
 
 
 def _about(finished: Finished, described: DescribedTable) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _about(finished: Finished, described: DescribedTable) -> dict[str, Any]:
 
 def _columns(finished: Finished, described: DescribedTable) -> Iterator[dict[str, Any]]:
     table = described.table
-    held = m.held(finished, table)
+    held = finished.held[table.name]
     for column in table.columns:
         kind, length, _digits = held[column.name]
         about: dict[str, Any] = {

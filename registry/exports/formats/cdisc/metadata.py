@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC
-from typing import Any, Final, NamedTuple
+from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from registry.core import codebook
@@ -40,41 +40,6 @@ def group_oid(table: Table) -> str:
 
 def item_oid(table: Table, column: Column) -> str:
     return f"IT.{table.name}.{column.name}"
-
-
-class Held(NamedTuple):
-    """A column's values: ``integer``, ``double`` or ``text``, and how long the longest are.
-
-    ``length`` is in characters, ``digits`` are those after the point.
-    """
-
-    type: str
-    length: int
-    digits: int
-
-
-def held(finished: Finished, table: Table) -> dict[str, Held]:
-    """Column → as what Parquet holds it."""
-    import pyarrow as pa
-    from pyarrow import compute, parquet
-
-    def type_of(kind: Any) -> str:
-        if pa.types.is_integer(kind):
-            return "integer"
-        return "double" if pa.types.is_floating(kind) else "text"
-
-    schema = parquet.read_schema(finished.path(table.name))
-    found = {field.name: Held(type_of(field.type), 1, 0) for field in schema}
-    for batch in finished.batches(table.name):
-        for name, values in zip(batch.schema.names, batch.columns, strict=True):
-            text = values.cast(pa.string())
-            size, point = compute.utf8_length(text), compute.find_substring(text, ".")
-            after = compute.subtract(compute.subtract(size, point), 1)
-            digits = compute.if_else(compute.less(point, 0), 0, after)
-            longest, most = (compute.max(one).as_py() or 0 for one in (size, digits))
-            kind, length, known = found[name]
-            found[name] = Held(kind, max(length, longest), max(known, most))
-    return found
 
 
 # -- elements -----------------------------------------------------------------------------------

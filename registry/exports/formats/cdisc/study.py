@@ -122,7 +122,7 @@ def _put_items(
     version: Element, finished: Finished, described: DescribedTable, lists: Mapping[m.Codes, str]
 ) -> None:
     table = described.table
-    held = m.held(finished, table)
+    held = finished.held[table.name]
     for about in described.columns:
         column, (kind, length, _digits) = about.column, held[about.column.name]
         how: dict[str, object] = {"DataType": kind} | ({"Length": length} if kind == "text" else {})
