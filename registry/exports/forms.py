@@ -51,8 +51,8 @@ class RequestForm(PlainForm):
         label=_("Formats"),
         help_text=format_lazy(
             _(
-                "CSV and Parquet hold any number of rows; Stata, SPSS and SAS tables of up to"
-                " {millions} million values, rows times columns."
+                "Stata, SPSS and SAS hold tables of up to {millions} million values, rows times"
+                " columns; the others any number of rows."
             ),
             millions=MOST_VALUES // 1_000_000,
         ),

@@ -211,6 +211,7 @@ def test_a_steward_reads_before_approving_what_the_build_will_say(four, order, s
     now = actions.disclosure_now(by=four.jun, request=asked)
     page = shown_to(four.jun, "dataset_request", asked.pk)
     assert "Of 4 participants each looks like at least 1 others" in page
+    assert "What to do" in page
     assert "See whether the purpose can be reached with what is coarser" in page
     assert "look alike" not in shown_to(four.fay, "dataset_request", asked.pk)
     with pytest.raises(ExportError, match="Only a data steward"):
@@ -221,6 +222,7 @@ def test_a_steward_reads_before_approving_what_the_build_will_say(four, order, s
     ours, theirs = (shown_to(who, "dataset", dataset.pk) for who in (four.jun, four.fay))
     for page in (ours, theirs):
         assert "Of 4 participants each looks like at least 1 others" in page
+        assert "What to do" not in page  # it has been decided
     assert "Steps tried in this order" in ours
     assert "Steps tried in this order" not in theirs
 
